@@ -1,0 +1,74 @@
+// What one child prints: framed into lines, logged, and searched for the output of the run.
+// Promises: raw chunks go to `onOutput` first and unchanged; work per chunk is proportional to it;
+// a callback that throws is ignored.
+// Leaves to others: reading the pipes (`child.ts`), the outcome (`handler.ts`).
+
+import { ADAPTER_LINE_LIMIT, LineFramer, PLAIN_LINE_LIMIT } from "./line-framer.ts";
+import { LogPump, type LogOptions, type StreamName } from "./log-pump.ts";
+import { JsonLines, readOutput, Tail } from "./output.ts";
+import type { Storable } from "./storable.ts";
+
+export type OutputOptions = Pick<LogOptions, "logBytes" | "pendingBytes" | "parseLine"> & {
+  /** Receives the bytes as the child printed them, for a terminal. */
+  onOutput?: (stream: StreamName, chunk: Buffer) => void;
+};
+
+type Sink = { emit: LogOptions["emit"]; redact: (text: string) => string };
+
+// The outcome must not wait longer for log lines that cannot be handed over.
+const CLOSE_MS = 10_000;
+
+export class ChildOutput {
+  readonly #options: OutputOptions;
+  readonly #sink: Sink;
+  readonly #pump: LogPump;
+  readonly #jsonLines = new JsonLines();
+  readonly #tail = new Tail();
+  readonly #framers: Record<StreamName, LineFramer>;
+
+  constructor(options: OutputOptions, sink: Sink) {
+    this.#options = options;
+    this.#sink = sink;
+    const { logBytes, pendingBytes, parseLine } = options;
+    this.#pump = new LogPump({
+      ...sink,
+      ...(logBytes !== undefined && { logBytes }),
+      ...(pendingBytes !== undefined && { pendingBytes }),
+      ...(parseLine !== undefined && { parseLine }),
+    });
+    const limit = parseLine === undefined ? PLAIN_LINE_LIMIT : ADAPTER_LINE_LIMIT;
+    this.#framers = {
+      stdout: new LineFramer(limit, (line) => {
+        this.#jsonLines.line(line);
+        this.#pump.line("stdout", line);
+      }),
+      stderr: new LineFramer(PLAIN_LINE_LIMIT, (line) => this.#pump.line("stderr", line)),
+    };
+  }
+
+  push(stream: StreamName, chunk: Buffer): void {
+    try {
+      this.#options.onOutput?.(stream, chunk);
+    } catch {
+      // Showing the output must not cost the run.
+    }
+    if (stream === "stderr") this.#tail.push(chunk);
+    this.#framers[stream].push(chunk);
+  }
+
+  /** Hands over what is left, waiting at most 10 s. */
+  async close(): Promise<void> {
+    this.#framers.stdout.end();
+    this.#framers.stderr.end();
+    await this.#pump.close(CLOSE_MS);
+  }
+
+  stderrTail(): string {
+    return this.#tail.text();
+  }
+
+  /** The output of the run, from the file at `path` or the last JSON line. */
+  result(path: string): Promise<Storable> {
+    return readOutput(path, this.#jsonLines, this.#sink.redact);
+  }
+}

@@ -1,0 +1,221 @@
+// Seldom verbs of operators and workers about things that are not runs: runtimes, queues, projects,
+// keys. Promises: each is one short transaction that changes one row under its lock and writes one
+// event with actor and request id; a repeated request changes nothing and writes nothing.
+// Leaves to others: what these rows block (`admit`).
+
+import type * as wire from "@signalbox/sdk";
+import type { HouseEventType } from "../../domain/event.ts";
+import type { Role } from "../../domain/key.ts";
+import type { Refusal } from "../../domain/refusal.ts";
+import { refuse } from "../../domain/refusal.ts";
+import type { JsonObject } from "../../domain/run.ts";
+import type { Runner } from "../../store/db.ts";
+import type { EventRow } from "../../store/events.ts";
+import { appendEvents } from "../../store/events.ts";
+import { readNow } from "../../store/flushes.ts";
+import { insertKey, revokeKey as revokeKeyRow } from "../../store/keys.ts";
+import { insertProject, listQueues, nextProjectSeq, setQueuePause } from "../../store/projects.ts";
+import type { RuntimeRow } from "../../store/runtimes.ts";
+import { insertRuntime, lockRuntime, saveRuntime } from "../../store/runtimes.ts";
+import type { Origin } from "../contract.ts";
+import { newApiKey } from "../keys.ts";
+import type { Parts } from "../parts.ts";
+import { createOwnerKey } from "../queries/fleet.ts";
+import { keyOf, projectOf, runtimeOf } from "../queries/views.ts";
+import { names } from "../services/hub.ts";
+
+export type Where = Pick<EventRow, "stream" | "streamId" | "seq" | "projectId">;
+export type Entry = { type: HouseEventType; source: "host" | "operator"; data: JsonObject };
+
+export async function record(
+  parts: Parts,
+  runner: Runner,
+  where: Where,
+  entry: Entry & { origin: Origin },
+): Promise<void> {
+  const at = await readNow(runner, parts.context.offsetMs());
+  const { origin, ...fact } = entry;
+  await appendEvents(runner, [
+    {
+      ...where,
+      fact: { ...fact, at },
+      actor: origin.actor,
+      requestId: origin.requestId,
+      traceparent: origin.traceparent,
+    },
+  ]);
+}
+
+export async function registerRuntime(
+  parts: Parts,
+  projectId: string,
+  name: string,
+  call: { registration: wire.RuntimeRegistration; origin: Origin },
+): Promise<wire.Runtime | Refusal> {
+  const { registration, origin } = call;
+  const row = await parts.writer.within([projectId], async (runner) => {
+    await insertRuntime(runner, parts.newId(), projectId, name);
+    const before = await lockRuntime(runner, projectId, name);
+    if (before === null) throw new Error("a runtime that was just inserted is not there");
+    const after = merged(before, registration);
+    const type = registrationEvent(before, after);
+    const saved = await saveRuntime(runner, {
+      ...after,
+      last_seq: before.last_seq + (type === null ? 0 : 1),
+    });
+    if (type !== null) {
+      const where: Where = {
+        stream: "runtime",
+        streamId: saved.id,
+        seq: saved.last_seq,
+        projectId,
+      };
+      const data = { name, version: saved.version, state: saved.state };
+      await record(parts, runner, where, { type, source: "host", data, origin });
+    }
+    return saved;
+  });
+  parts.context.runtimes.set(`${projectId}/${name}`, row);
+  parts.hub.ring(names.work(projectId));
+  return runtimeOf(row);
+}
+
+/** Absent = keep, null = back to the default. */
+function merged(before: RuntimeRow, change: wire.RuntimeRegistration): RuntimeRow {
+  const keep = <T>(value: T | null | undefined, kept: T, cleared: T): T => {
+    if (value === undefined) return kept;
+    return value === null ? cleared : value;
+  };
+  return {
+    ...before,
+    state: change.state ?? "online",
+    version: keep<string | null>(change.version, before.version, null),
+    capabilities: keep(change.capabilities, before.capabilities, []),
+    labels: keep(change.labels, before.labels, {}),
+    runners: keep(change.runners, before.runners, []),
+    endpoint: keep<string | null>(change.endpoint, before.endpoint, null),
+    host: keep<string | null>(change.host, before.host, null),
+    pid: keep<number | null>(change.pid, before.pid, null),
+    deadline_s: keep(change.deadline_s, before.deadline_s, 60),
+  };
+}
+
+function registrationEvent(before: RuntimeRow, after: RuntimeRow): HouseEventType | null {
+  if (before.last_seq === 0) return "runtime.registered";
+  if (before.state === after.state) return null;
+  if (after.state === "draining") return "runtime.draining";
+  return after.state === "offline" ? "runtime.offline" : "runtime.registered";
+}
+
+export async function pauseQueue(
+  parts: Parts,
+  projectId: string,
+  name: string,
+  call: { reason: string | null; origin: Origin },
+): Promise<wire.Queue | Refusal> {
+  const { reason, origin } = call;
+  await parts.writer.within([projectId], async (runner) => {
+    const pause = reason === null ? null : { reason, by: origin.actor };
+    const queue = { newId: parts.newId(), projectId, name };
+    const row = await setQueuePause(runner, queue, pause);
+    if (row === null) return;
+    const where: Where = { stream: "queue", streamId: row.id, seq: row.last_seq, projectId };
+    const type = reason === null ? "queue.resumed" : "queue.paused";
+    await record(parts, runner, where, {
+      type,
+      source: "operator",
+      data: { name, reason },
+      origin,
+    });
+  });
+  if (reason === null) {
+    parts.hub.ring(names.work(projectId));
+    parts.ring([names.work(projectId)]);
+  }
+  const rows = await parts.reader.within([projectId], (runner) => listQueues(runner, projectId));
+  const found = rows.find((queue) => queue.name === name);
+  if (found === undefined) return refuse("not_found", `There is no queue "${name}".`);
+  return queueOf(found);
+}
+
+export function queueOf(row: Awaited<ReturnType<typeof listQueues>>[number]): wire.Queue {
+  return {
+    name: row.name,
+    paused_at: row.paused_at === null ? null : new Date(row.paused_at).toISOString(),
+    pause_reason: row.pause_reason,
+    paused_by: row.paused_by,
+    pending: row.pending,
+  };
+}
+
+export async function createProject(
+  parts: Parts,
+  name: string,
+  origin: Origin,
+): Promise<wire.Project | Refusal> {
+  const id = parts.newId();
+  const row = await parts.writer.within([id], async (runner) => {
+    const made = await insertProject(runner, id, name);
+    if (made === null) return null;
+    const where: Where = { stream: "project", streamId: id, seq: 1, projectId: id };
+    const entry = { type: "project.created", source: "operator", data: { name } } as const;
+    await record(parts, runner, where, { ...entry, origin });
+    return made;
+  });
+  if (row === null) return refuse("project_exists", `There is already a project "${name}".`);
+  return projectOf(row);
+}
+
+export async function createKey(
+  parts: Parts,
+  projectId: string | null,
+  input: { name: string; roles: readonly Role[]; expiresAt: number | null },
+  origin: Origin,
+): Promise<wire.CreatedKey | Refusal> {
+  if (projectId === null) return createOwnerKey(parts, input);
+  const { prefix, key, digest } = newApiKey();
+  const id = parts.newId();
+  const { name, roles, expiresAt } = input;
+  const row = await parts.writer.within([projectId], async (runner) => {
+    const made = await insertKey(runner, { id, prefix, projectId, name, roles, digest, expiresAt });
+    await recordOnProject(parts, runner, projectId, {
+      type: "key.created",
+      source: "operator",
+      data: { key: prefix, name, roles: [...roles] },
+      origin,
+    });
+    return made;
+  });
+  return { ...keyOf(row), key };
+}
+
+export async function revokeKey(
+  parts: Parts,
+  projectId: string,
+  keyId: string,
+  origin: Origin,
+): Promise<wire.ApiKey | Refusal> {
+  const row = await parts.writer.within([projectId], async (runner) => {
+    const revoked = await revokeKeyRow(runner, projectId, keyId);
+    if (revoked === null) return null;
+    await recordOnProject(parts, runner, projectId, {
+      type: "key.revoked",
+      source: "operator",
+      data: { key: revoked.prefix, name: revoked.name },
+      origin,
+    });
+    return revoked;
+  });
+  if (row === null) return refuse("not_found", "There is no such key in this project.");
+  return keyOf(row);
+}
+
+async function recordOnProject(
+  parts: Parts,
+  runner: Runner,
+  projectId: string,
+  entry: Entry & { origin: Origin },
+): Promise<void> {
+  const seq = await nextProjectSeq(runner, projectId);
+  await record(parts, runner, { stream: "project", streamId: projectId, seq, projectId }, entry);
+}

@@ -1,0 +1,153 @@
+// Lists and single things as people read them: runs, attempts, events, runtimes, keys.
+// Promises: a page never repeats or skips a row (the cursor is the last id or number); limits hold
+// whatever is asked for; a foreign id is as absent as an unknown one.
+// Leaves to others: filters' validation (http).
+
+import type * as wire from "@signalbox/sdk";
+import { fromTypeId } from "../../std/ids.ts";
+import { readFeed, readStream } from "../../store/events.ts";
+import { listKeys } from "../../store/keys.ts";
+import type { ListFilter } from "../../store/run-queries.ts";
+import { listAttempts, listRuns, readRunDetails } from "../../store/run-queries.ts";
+import { iso } from "../../store/run-rows.ts";
+import { findRuntimes, listRuntimes } from "../../store/runtimes.ts";
+import type { EventPageInput, PageInput, RunFilter } from "../contract.ts";
+import type { Parts } from "../parts.ts";
+import { ownerKeys } from "./fleet.ts";
+import { attemptOf, detailOf, eventOf, keyOf, runtimeOf, summaryOf } from "./views.ts";
+
+const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+function page<T>(items: T[], limit: number, cursorOf: (last: T) => string): wire.Page<T> {
+  const more = items.length > limit;
+  const shown = more ? items.slice(0, limit) : items;
+  const last = shown.at(-1);
+  const next = more && last !== undefined ? cursorOf(last) : null;
+  return { items: shown, has_more: more, next_cursor: next };
+}
+
+export async function readRun(
+  parts: Parts,
+  projectId: string,
+  runId: string,
+): Promise<wire.Run | null> {
+  const rows = await parts.reader.within([projectId], (runner) => readRunDetails(runner, [runId]));
+  const row = rows[0];
+  return row === undefined || row.project_id !== projectId ? null : detailOf(row);
+}
+
+export async function readRunPage(
+  parts: Parts,
+  projectId: string,
+  filter: RunFilter,
+  asked: PageInput,
+): Promise<wire.Page<wire.RunSummary>> {
+  const before = asked.cursor === null ? LAST_UUID : fromTypeId("run", asked.cursor);
+  if (before === null) return { items: [], has_more: false, next_cursor: null };
+  const { limit } = asked;
+  const rows = await parts.reader.within([projectId], (runner) =>
+    listRuns(runner, projectId, filterOf(filter), { before, limit: limit + 1 }),
+  );
+  return page(rows.map(summaryOf), limit, (last) => last.id);
+}
+
+function filterOf(filter: RunFilter): ListFilter {
+  const range = idRange(filter.text);
+  return {
+    states: filter.state ?? null,
+    queue: filter.queue ?? null,
+    runner: filter.runner ?? null,
+    agent: filter.agent ?? null,
+    runtime: filter.runtime ?? null,
+    tag: filter.tag ?? null,
+    errorCode: filter.errorCode ?? null,
+    parentRun: filter.parentRun ?? null,
+    createdAfter: iso(filter.createdAfter ?? null),
+    createdBefore: iso(filter.createdBefore ?? null),
+    finishedAfter: iso(filter.finishedAfter ?? null),
+    finishedBefore: iso(filter.finishedBefore ?? null),
+    idFrom: range?.from ?? null,
+    idTo: range?.to ?? null,
+    scopes: filter.scopes ?? {},
+  };
+}
+
+/** All ids that begin with this text; a text that can begin none gives an empty range. */
+function idRange(text: string | undefined): { from: string; to: string } | null {
+  if (text === undefined || text === "") return null;
+  const suffix = text.startsWith("run_") ? text.slice(4) : text;
+  const from = fromTypeId("run", `run_${suffix.slice(0, 26).padEnd(26, "0")}`);
+  const to = fromTypeId("run", `run_${suffix.slice(0, 26).padEnd(26, "z")}`);
+  if (from !== null) return { from, to: to ?? LAST_UUID };
+  return { from: LAST_UUID, to: LAST_UUID };
+}
+
+export async function readAttempts(
+  parts: Parts,
+  projectId: string,
+  runId: string,
+): Promise<wire.Attempt[]> {
+  const rows = await parts.reader.within([projectId], (runner) => listAttempts(runner, runId));
+  return rows.map(attemptOf);
+}
+
+export async function readRunEvents(
+  parts: Parts,
+  projectId: string,
+  runId: string,
+  asked: EventPageInput,
+): Promise<wire.Page<wire.Event>> {
+  const rows = await parts.reader.within([projectId], (runner) =>
+    readStream(runner, runId, {
+      after: asked.afterSeq ?? 0,
+      before: asked.beforeSeq ?? Number.MAX_SAFE_INTEGER,
+      order: asked.order,
+      type: asked.type ?? null,
+      limit: asked.limit + 1,
+    }),
+  );
+  return page(rows.map(eventOf), asked.limit, (last) => last.seq);
+}
+
+export async function readProjectEvents(
+  parts: Parts,
+  projectId: string,
+  asked: { afterFeed: number; limit: number; type?: string },
+): Promise<wire.Page<wire.Event>> {
+  const rows = await parts.reader.within([projectId], (runner) =>
+    readFeed(runner, projectId, {
+      after: asked.afterFeed,
+      type: asked.type ?? null,
+      limit: asked.limit + 1,
+    }),
+  );
+  return page(rows.map(eventOf), asked.limit, (last) => last.feed);
+}
+
+export async function readRuntimePage(
+  parts: Parts,
+  projectId: string,
+  asked: PageInput,
+): Promise<wire.Page<wire.Runtime>> {
+  const rows = await parts.reader.within([projectId], (runner) =>
+    listRuntimes(runner, projectId, asked.cursor ?? "", asked.limit + 1),
+  );
+  return page(rows.map(runtimeOf), asked.limit, (last) => last.name);
+}
+
+export async function readRuntime(
+  parts: Parts,
+  projectId: string,
+  name: string,
+): Promise<wire.Runtime | null> {
+  const rows = await parts.reader.within([projectId], (runner) =>
+    findRuntimes(runner, [{ projectId, name }]),
+  );
+  return rows[0] === undefined ? null : runtimeOf(rows[0]);
+}
+
+export async function readKeys(parts: Parts, projectId: string | null): Promise<wire.ApiKey[]> {
+  if (projectId === null) return ownerKeys(parts);
+  const rows = await parts.reader.within([projectId], (runner) => listKeys(runner, projectId));
+  return rows.map(keyOf);
+}

@@ -1,0 +1,173 @@
+// What follows a commit: waiting claims are woken, followers told, directives passed on, dependents
+// and the next holder of a concurrency key looked for.
+// Promises: everything here is a hint or a further item for the batcher; if the process dies in
+// between, sweeps find the same (F-36). Nothing here delays the answer of the flush.
+// Leaves to others: deciding (flush), other processes (doorbell.ts).
+
+import { HELD_KEY, isEnded, isLeased } from "../../domain/run.ts";
+import type { Logger } from "../../std/logger.ts";
+import { nextForKey } from "../../store/claims.ts";
+import type { Reader } from "../../store/db.ts";
+import { dependentsOf, nilUuid } from "../../store/specs.ts";
+import type { Batcher } from "./batcher.ts";
+import type { DirectiveBoard } from "./directives.ts";
+import { directiveName } from "./directives.ts";
+import type { Flushed } from "./flush/flush.ts";
+import type { Change, Item } from "./flush/items.ts";
+import type { Hub } from "./hub.ts";
+import { names } from "./hub.ts";
+
+/** The house itself as the author of a change. */
+export const houseOrigin = (what: string) => ({
+  actor: "house",
+  requestId: what,
+  traceparent: null,
+});
+
+export type AfterOptions = {
+  readonly hub: Hub;
+  readonly board: DirectiveBoard;
+  readonly reader: Reader;
+  readonly work: () => Batcher;
+  readonly logger: Logger;
+  /** Tells the doorbell which projects and runtimes other servers should look at. */
+  readonly ring: (names: Iterable<string>) => void;
+  /** An instant at which a run becomes due, in milliseconds from now. */
+  readonly armSweep: (inMs: number) => void;
+};
+
+const PAGE = 500;
+
+/** How many places of a concurrency key the leases that ended in a flush set free. */
+type FreedKey = { readonly projectId: string; readonly key: string; places: number };
+
+function countFreed(freed: Map<string, FreedKey>, projectId: string, key: string): void {
+  const name = `${projectId}/${key}`;
+  const one = freed.get(name) ?? { projectId, key, places: 0 };
+  one.places += 1;
+  freed.set(name, one);
+}
+
+export class After {
+  readonly #options: AfterOptions;
+  /** Whether any run depends on another: until one does, ends need no look for dependents. */
+  dependenciesExist = false;
+  readonly #open = new Set<Promise<unknown>>();
+
+  constructor(options: AfterOptions) {
+    this.#options = options;
+  }
+
+  committed(flushed: Flushed): void {
+    const bells = new Set<string>();
+    const ended: Change[] = [];
+    const freed = new Map<string, FreedKey>();
+    for (const change of flushed.changes) {
+      this.#tell(change, flushed.at, bells);
+      if (isEnded(change.after) && change.before !== null && !isEnded(change.before)) {
+        ended.push(change);
+      }
+      const key = change.after.concurrencyKey;
+      const leaseEnded =
+        change.before !== null && isLeased(change.before) && !isLeased(change.after);
+      if (key !== null && leaseEnded) countFreed(freed, change.after.projectId, key);
+    }
+    for (const bell of bells) this.#options.hub.ring(bell);
+    this.#options.ring(bells);
+    if (ended.length > 0 && this.dependenciesExist) this.#background(this.#dependents(ended));
+    for (const one of freed.values()) this.#background(this.#nextForKey(one));
+  }
+
+  #tell({ before, after, events }: Change, at: number, bells: Set<string>): void {
+    if (events > 0) {
+      bells.add(names.run(after.id));
+      bells.add(names.project(after.projectId));
+    }
+    const ready = after.phase === "pending" && after.held === 0;
+    if (ready && (before === null || before.phase !== "pending" || before.held !== 0)) {
+      bells.add(names.work(after.projectId));
+    }
+    const runtime = before?.runtime ?? null;
+    const flagged = after.cancelRequestedAt !== null && before?.cancelRequestedAt === null;
+    const taken =
+      before !== null &&
+      isLeased(before) &&
+      !isLeased(after) &&
+      (after.attemptEnd === "killed" ||
+        after.attemptEnd === "lost" ||
+        after.statusReason === "stopped");
+    if (runtime !== null && (flagged || taken)) {
+      this.#options.board.tell(after.projectId, runtime, after.id);
+      bells.add(directiveName(after.projectId, runtime, after.id));
+    }
+    if (after.phase === "pending" && after.notBefore !== null && after.notBefore > at) {
+      this.#options.armSweep(after.notBefore - at);
+    }
+  }
+
+  async #dependents(ended: readonly Change[]): Promise<void> {
+    const projects = [...new Set(ended.map((change) => change.after.projectId))];
+    const ids = ended.map((change) => change.after.id);
+    let after = nilUuid;
+    for (;;) {
+      const cursor = after;
+      const page = await this.#options.reader.within(projects, (runner) =>
+        dependentsOf(runner, ids, cursor, PAGE),
+      );
+      for (const row of page) this.checkDependencies(row.project_id, row.run_id);
+      if (page.length < PAGE) return;
+      after = page.at(-1)?.run_id ?? after;
+    }
+  }
+
+  /** Looks again at what a run depends on. */
+  checkDependencies(projectId: string, runId: string): void {
+    this.#add({
+      kind: "run",
+      projectId,
+      runId,
+      what: { dependencies: true },
+      origin: houseOrigin("dependencies"),
+    });
+  }
+
+  async #nextForKey({ places, ...ref }: FreedKey): Promise<void> {
+    const ids = await this.#options.reader.within([ref.projectId], (runner) =>
+      nextForKey(runner, ref, places),
+    );
+    for (const id of ids) this.freeKey(ref.projectId, id);
+  }
+
+  /** Lets a run that was held back by its key try again. */
+  freeKey(projectId: string, runId: string): void {
+    this.#add({
+      kind: "run",
+      projectId,
+      runId,
+      what: { command: { kind: "release_held", bits: HELD_KEY } },
+      origin: houseOrigin("concurrency_key"),
+    });
+  }
+
+  /** Resolves when everything that followed the commits so far, and what follows that, is done. */
+  async settled(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all(this.#open);
+  }
+
+  /** An item of the house's own; its answer interests nobody. */
+  #add(item: Item): void {
+    this.#background(this.#options.work().add(item));
+  }
+
+  #background(work: Promise<unknown>): void {
+    const done = work
+      .catch((error: unknown) => {
+        this.#options.logger.warn(
+          { err: error },
+          "a follow-up of a commit failed; sweeps will do it",
+        );
+      })
+      .finally(() => this.#open.delete(done));
+    this.#open.add(done);
+  }
+}

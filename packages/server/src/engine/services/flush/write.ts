@@ -1,0 +1,140 @@
+// Second round trip of a flush: everything that was decided, as set-based writes, then the feed and
+// the register, the flush row and the commit; sent at once (pipelined).
+// Promises: each row is written once however many commands touched it, by the narrowest statement
+// that does; the feed counters are the last locks; a wrong row count fails the transaction.
+// Leaves to others: what to do when the outcome of the commit is unknown (batcher.ts).
+
+import { isEnded } from "../../../domain/run.ts";
+import { sha256Hex } from "../../../std/digest.ts";
+import { insertAttempts, updateAttempts } from "../../../store/attempts.ts";
+import type { Runner } from "../../../store/db.ts";
+import { appendEvents } from "../../../store/events.ts";
+import { commitFlush, recordFlush } from "../../../store/flushes.ts";
+import type { RunDetail } from "../../../store/run-queries.ts";
+import { readRunDetails } from "../../../store/run-queries.ts";
+import type { Results } from "../../../store/run-rows.ts";
+import { insertRuns, updateRunCounters, updateRunLeases, updateRuns } from "../../../store/runs.ts";
+import type { Presence } from "../../../store/runtimes.ts";
+import { touchPresence, touchRuntimes } from "../../../store/runtimes.ts";
+import { insertRunDependencies, insertRunTags } from "../../../store/specs.ts";
+import type { Item, SubmitItem } from "./items.ts";
+import type { Entry, FlushState } from "./state.ts";
+
+export type WriteExtra = {
+  readonly flushId: string;
+  /** Runtimes that were heard from. */
+  readonly touched: readonly string[];
+  /** Agents that were heard from, with the runtimes that work as them. */
+  readonly present: readonly Presence[];
+  /** Runs that were claimed: read back whole for their workers, after the writes. */
+  readonly granted: readonly string[];
+  readonly onCommitSent: () => void;
+};
+
+/**
+ * Writes a decided flush and commits it. Returns after the database has acknowledged the commit.
+ */
+export async function writeFlush(
+  runner: Runner,
+  state: FlushState,
+  items: readonly Item[],
+  extra: WriteExtra,
+): Promise<{ details: RunDetail[]; version: string }> {
+  const writes: Promise<unknown>[] = [];
+  writeRuns(runner, state, items, writes);
+  if (state.newAttempts.length > 0) writes.push(insertAttempts(runner, state.newAttempts));
+  if (state.attempts.size > 0) writes.push(updateAttempts(runner, [...state.attempts.values()]));
+  if (extra.touched.length > 0) writes.push(touchRuntimes(runner, extra.touched));
+  if (extra.present.length > 0) writes.push(touchPresence(runner, extra.present));
+  const version = recordFlush(runner, extra.flushId);
+  writes.push(version);
+  if (state.events.length > 0) writes.push(appendEvents(runner, state.events));
+  const details =
+    extra.granted.length === 0 ? Promise.resolve([]) : readRunDetails(runner, extra.granted);
+  writes.push(details);
+  extra.onCommitSent();
+  writes.push(commitFlush(runner));
+  const results = await Promise.allSettled(writes);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return { details: await details, version: await version };
+}
+
+function writeRuns(
+  runner: Runner,
+  state: FlushState,
+  items: readonly Item[],
+  writes: Promise<unknown>[],
+): void {
+  const born: Entry[] = [];
+  const whole: Entry[] = [];
+  const leases: Entry[] = [];
+  const counters: Entry[] = [];
+  for (const entry of state.runs.values()) {
+    if (entry.before === null) born.push(entry);
+    else if (entry.whole || (entry.lease && entry.events > 0)) whole.push(entry);
+    else if (entry.lease) leases.push(entry);
+    else if (entry.events > 0) counters.push(entry);
+  }
+  if (born.length > 0) {
+    const runs = born.map((entry) => ({ run: entry.run, results: resultsOf(entry) }));
+    writes.push(insertRuns(runner, runs));
+    writeEdges(runner, state, items, writes);
+  }
+  if (whole.length > 0) {
+    const runs = whole.map((entry) => ({ run: entry.run, results: resultsOf(entry) }));
+    writes.push(updateRuns(runner, runs));
+  }
+  if (leases.length > 0)
+    writes.push(
+      updateRunLeases(
+        runner,
+        leases.map((entry) => entry.run),
+      ),
+    );
+  if (counters.length > 0) {
+    writes.push(
+      updateRunCounters(
+        runner,
+        counters.map((entry) => entry.run),
+      ),
+    );
+  }
+}
+
+function writeEdges(
+  runner: Runner,
+  state: FlushState,
+  items: readonly Item[],
+  writes: Promise<unknown>[],
+): void {
+  const submits = items.filter((item): item is SubmitItem => item.kind === "submit");
+  const tags = [];
+  const edges = [];
+  for (const { projectId, runs } of submits) {
+    for (const { id, spec, dependsOn } of runs) {
+      if (!state.runs.has(id)) continue;
+      for (const tag of new Set(spec.tags)) tags.push({ projectId, tag, runId: id });
+      for (const parent of new Set(dependsOn)) {
+        edges.push({ projectId, runId: id, dependsOn: parent });
+      }
+    }
+  }
+  if (tags.length > 0) writes.push(insertRunTags(runner, tags));
+  if (edges.length > 0) writes.push(insertRunDependencies(runner, edges));
+}
+
+function resultsOf(entry: Entry): Results {
+  const results: Results = {};
+  const ending = isEnded(entry.run) ? entry.run.ending : undefined;
+  if (ending?.output !== undefined) {
+    results.output = ending.output;
+    results.outputSha256 = sha256Hex(JSON.stringify(ending.output));
+  }
+  if (ending?.error !== undefined) {
+    const { code, message, detail } = ending.error;
+    results.error = { code, message, ...(detail === undefined ? {} : { detail }) };
+  }
+  if (entry.metadata !== null) results.metadataPatch = entry.metadata;
+  return results;
+}

@@ -1,0 +1,92 @@
+// What machines and passers-by may see without a key: health, readiness, the API description, and
+// one page for people.
+// Promises: nothing of any project; a few bytes; no cookie, no script.
+// Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`).
+
+import { Type } from "../typebox.ts";
+import type { Health } from "../../engine/contract.ts";
+import { answer, route } from "../route.ts";
+import type { Route } from "../route.ts";
+import { health, readiness } from "../schemas/operators.ts";
+import { statusIcon, statusPage, statusStyle } from "../status-page.ts";
+
+const base = { method: "GET", tag: "machines", auth: "public", scope: "installation" } as const;
+const document = Type.Unsafe<object>({ type: "object" });
+
+const healthz = route({
+  ...base,
+  url: "/healthz",
+  operationId: "health",
+  summary: "Whether the process answers",
+  responses: { 200: health },
+  handle: async () => answer({ status: "ok" as const }),
+});
+
+const readyz = route({
+  ...base,
+  url: "/readyz",
+  operationId: "readiness",
+  summary: "Whether the database answers and the sweeps keep up",
+  responses: { 200: readiness, 503: readiness },
+  handle: async ({ engine }) => {
+    const state = await engine.health();
+    const body = {
+      ready: state.ready,
+      database: state.database,
+      sweep_lag_ms: state.sweepLagMs,
+      version: state.version,
+      started_at: state.startedAt,
+    };
+    return state.ready
+      ? { status: 200, body }
+      : { status: 503, body, headers: { "retry-after": "1" } };
+  },
+});
+
+/** A document that is not JSON of the API: hidden from the description. */
+function page(url: string, type: string, text: (state: () => Promise<Health>) => Promise<string>) {
+  return route({
+    ...base,
+    tag: "hidden",
+    url,
+    operationId: `page${url}`,
+    summary: "For browsers",
+    responses: { 200: Type.String() },
+    handle: async ({ engine }) => ({
+      status: 200,
+      body: await text(() => engine.health()),
+      headers: { "content-type": type },
+    }),
+  });
+}
+
+/** The routes that need no key. `describe` makes the OpenAPI document. */
+export function machineRoutes(version: string, describe: () => object): Route[] {
+  const openapi = route({
+    ...base,
+    url: "/openapi.json",
+    operationId: "openapi",
+    summary: "This description",
+    responses: { 200: document },
+    handle: async () => ({ status: 200, body: describe() }),
+  });
+  return [
+    healthz,
+    readyz,
+    openapi,
+    page("/", "text/html; charset=utf-8", async (state) =>
+      statusPage(version, await readyOf(state)),
+    ),
+    page("/status.css", "text/css; charset=utf-8", async () => statusStyle),
+    page("/status.svg", "image/svg+xml", async () => statusIcon),
+  ];
+}
+
+/** The page is there also while the database is not. */
+async function readyOf(state: () => Promise<Health>): Promise<boolean> {
+  try {
+    return (await state()).ready;
+  } catch {
+    return false;
+  }
+}

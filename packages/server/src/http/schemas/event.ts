@@ -1,0 +1,56 @@
+// Events: as the register shows them, and as workers append them.
+// Promises: exactly `Event` and `EventSubmission` of the wire.
+// Leaves to others: which types a runner may write, bytes of `data` (`mapping/events.ts`).
+
+import { Type } from "../typebox.ts";
+import type * as wire from "@signalbox/sdk";
+import { named, nullable, oneOf } from "./named.ts";
+import { closed, count, jsonObject, name } from "./scalars.ts";
+import { runState } from "./run.ts";
+import { usage, usageProperties } from "./usage.ts";
+
+const string = Type.String();
+
+export const event = named<wire.Event>()(
+  "Event",
+  Type.Object({
+    id: string,
+    stream: string,
+    stream_id: string,
+    seq: string,
+    feed: string,
+    type: string,
+    also: Type.Array(string),
+    source: oneOf(["host", "runner", "operator"]),
+    attempt: nullable(Type.Integer()),
+    producer_seq: nullable(Type.Integer()),
+    at: Type.String({ format: "date-time" }),
+    from_state: nullable(runState),
+    to_state: nullable(runState),
+    late: Type.Boolean(),
+    data: jsonObject("Facts of this type."),
+    usage: Type.Optional(usage),
+    actor: nullable(string),
+    request_id: nullable(string),
+    traceparent: nullable(string),
+  }),
+);
+
+export const eventSubmission = named<wire.EventSubmission>()(
+  "EventSubmission",
+  Type.Object(
+    {
+      type: Type.String({ minLength: 1, maxLength: 200, description: "Such as `log.line`." }),
+      producer_seq: Type.Optional(
+        count(1, Number.MAX_SAFE_INTEGER, "Numbers the events of one attempt, rising from 1."),
+      ),
+      data: Type.Optional(jsonObject("≤ 60 KiB; the sender cuts fields.")),
+      usage: Type.Optional(
+        Type.Object({ ...usageProperties, model: Type.Optional(name("The model.")) }, closed),
+      ),
+      metadata: Type.Optional(jsonObject("Anything about the event.")),
+      artifact_refs: Type.Optional(Type.Array(Type.String({ maxLength: 2000 }), { maxItems: 100 })),
+    },
+    closed,
+  ),
+);

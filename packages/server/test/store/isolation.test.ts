@@ -1,0 +1,275 @@
+// Isolation of projects by the database alone, as the real roles: the second net, under statements
+// that forget the project. The list of tables is the catalog's, so a new one without a policy fails
+// here.
+import type pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningEngine } from "../../src/engine/engine.ts";
+import { startEngine } from "../../src/engine/engine.ts";
+import { isRefusal } from "../../src/domain/refusal.ts";
+import { fromTypeId } from "../../src/std/ids.ts";
+import { newRunOf, origin } from "../engine/fixtures.ts";
+import type { FreshDatabase } from "../setup/database.ts";
+import { freshDatabase } from "../setup/database.ts";
+import { literal, nameProjects, openAs, outcomesOf } from "./sessions.ts";
+
+let database: FreshDatabase;
+let engine: RunningEngine;
+let owner: pg.Client;
+let app: pg.Client;
+let house: pg.Client;
+let tables: string[];
+let [a, b] = ["", ""];
+
+/** Tables of the installation, which belong to no project, and what `app` may do with them. */
+const shared: Readonly<Record<string, string>> = {
+  control_heartbeat: "",
+  server: "",
+  flush: "select insert",
+  schema_migration: "",
+};
+/** What `app` may do with tables of projects, besides reading. */
+const rights: Readonly<Record<string, string>> = {
+  api_key: "insert update",
+  attempt: "insert update",
+  event: "insert",
+  feed_counter: "insert update",
+  idempotency: "insert update",
+  lane: "insert",
+  presence: "insert update",
+  project: "insert update",
+  queue: "insert update",
+  run: "insert update",
+  run_dependency: "insert",
+  run_spec: "insert",
+  run_tag: "insert",
+  runtime: "insert update",
+};
+/** What `house` may write; it reads everything but the table of migrations. */
+const houseRights: Readonly<Record<string, string>> = {
+  api_key: "insert",
+  control_heartbeat: "insert update delete",
+  flush: "insert update delete",
+  idempotency: "delete",
+  server: "insert update delete",
+};
+
+/** A project with at least one row in every table. */
+async function seed(name: string): Promise<string> {
+  const project = await engine.createProject(name, origin);
+  if (isRefusal(project)) throw new Error(project.detail);
+  const id = fromTypeId("prj", project.id) as string;
+  await engine.registerRuntime(id, "w1", {}, origin);
+  await engine.pauseQueue(id, "slow", "cleaning", origin);
+  await engine.createKey(id, { name: "k", roles: ["worker"], expiresAt: null }, origin);
+  const specs = [
+    newRunOf({ ref: "a", tags: ["x"], concurrencyKey: "k" }),
+    newRunOf({ dependsOn: ["#a"], idempotencyKey: "K" }),
+  ];
+  await engine.submit(id, specs, origin);
+  const agents = [{ name: "ada", free: 1 }];
+  const claim = { runtime: "w1", agents, queues: null, runners: ["default"], free: 1 };
+  const { signal } = new AbortController();
+  await engine.claim(id, { ...claim, leaseMs: 60_000, waitMs: 0 }, origin, signal);
+  await owner.query(
+    `insert into signalbox.idempotency (project_id, route, key, body_sha256, at)
+     values ($1, 'POST /v1/runs', 'K', sha256('a'), now())`,
+    [id],
+  );
+  return id;
+}
+
+beforeAll(async () => {
+  database = await freshDatabase();
+  const { connection } = database;
+  engine = await startEngine({ connection, version: "0.0.0", sweeps: false });
+  owner = await openAs(connection, null);
+  app = await openAs(connection, "signalbox_app");
+  house = await openAs(connection, "signalbox_house");
+  a = await seed("a");
+  b = await seed("b");
+  const { rows } = await owner.query<{ name: string }>(
+    `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'signalbox' and c.relkind in ('r', 'p') order by c.relname`,
+  );
+  tables = rows.map((row) => row.name);
+});
+afterAll(async () => {
+  await engine?.stop();
+  await Promise.all([owner?.end(), app?.end(), house?.end()]);
+  await database?.drop();
+});
+
+/** The column that says whose row it is. */
+const ownerColumn = (table: string): string => (table === "project" ? "id" : "project_id");
+const ofProjects = (): string[] => tables.filter((table) => !(table in shared));
+
+test("every table is one of a project or is named here as the installation's", () => {
+  expect(ofProjects().toSorted()).toEqual(Object.keys(rights).toSorted());
+  expect(tables.length).toBe(Object.keys(rights).length + Object.keys(shared).length);
+});
+
+test("every table has forced row-level security and its policies", async () => {
+  const { rows } = await owner.query<{ name: string; secured: boolean; roles: string[] }>(
+    `select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as secured,
+       coalesce(array_agg(distinct r.rolname::text) filter (where r.rolname is not null), '{}')
+         as roles
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     left join pg_policy p on p.polrelid = c.oid left join pg_roles r on r.oid = any (p.polroles)
+     where n.nspname = 'signalbox' and c.relkind in ('r', 'p') and c.relname <> 'schema_migration'
+     group by c.oid order by c.relname`,
+  );
+  for (const { name, secured, roles } of rows) {
+    expect({ name, secured }).toEqual({ name, secured: true });
+    expect({ name, roles }).toMatchObject({ roles: expect.arrayContaining(["signalbox_house"]) });
+    if (name in rights) expect(roles).toContain("signalbox_app");
+  }
+});
+
+test("the roles may do what is written here, and nobody else anything", async () => {
+  const { rows } = await owner.query<{ role: string; name: string; may: string }>(
+    `select g.grantee as role, g.table_name as name,
+       string_agg(lower(g.privilege_type), ' ' order by g.privilege_type) as may
+     from information_schema.role_table_grants g
+     where g.table_schema = 'signalbox' and g.grantee <> current_user
+     group by g.grantee, g.table_name`,
+  );
+  const found = Object.fromEntries(rows.map(({ role, name, may }) => [`${role} ${name}`, may]));
+  const expected: Record<string, string> = {};
+  const put = (role: string, table: string, may: string): void => {
+    const words = may.split(" ").filter((word) => word !== "");
+    if (words.length > 0) expected[`${role} ${table}`] = words.toSorted().join(" ");
+  };
+  for (const [table, may] of Object.entries(rights)) put("signalbox_app", table, `select ${may}`);
+  for (const [table, may] of Object.entries(shared)) put("signalbox_app", table, may);
+  for (const table of [...Object.keys(rights), ...Object.keys(shared)]) {
+    if (table === "schema_migration") continue;
+    put("signalbox_house", table, `select ${houseRights[table] ?? ""}`);
+  }
+  expect(found).toEqual(expected);
+});
+
+describe("as project A, of what is B's", () => {
+  test("nothing is seen, and A's own is", async () => {
+    const statements = ofProjects().flatMap((table) =>
+      [a, b].map((id) => `select 1 from signalbox.${table} where ${ownerColumn(table)} = '${id}'`),
+    );
+    const outcomes = await outcomesOf(app, [a], statements);
+    for (const [n, table] of ofProjects().entries()) {
+      const [own, foreign] = [outcomes[2 * n], outcomes[2 * n + 1]];
+      expect({ table, foreign }).toEqual({ table, foreign: "rows 0" });
+      expect({ table, own }).toEqual({ table, own: expect.stringMatching(/^rows [1-9]/) });
+    }
+  });
+
+  test.each(["update", "delete"])("nothing is changed by %s", async (verb) => {
+    const statements = ofProjects().map((table) => {
+      const column = ownerColumn(table);
+      const head =
+        verb === "update"
+          ? `update signalbox.${table} set ${column} = ${column}`
+          : `delete from signalbox.${table}`;
+      return `${head} where ${column} = '${b}'`;
+    });
+    const outcomes = await outcomesOf(app, [a], statements);
+    for (const [n, table] of ofProjects().entries()) {
+      expect({ table, outcome: outcomes[n] }).toEqual({
+        table,
+        outcome: (rights[table] as string).includes(verb) ? "rows 0" : "42501",
+      });
+    }
+  });
+
+  test("nothing is inserted in its name, and nothing given to it", async () => {
+    const inserts: string[] = [];
+    const gifts: string[] = [];
+    for (const table of ofProjects()) {
+      const column = ownerColumn(table);
+      const { rows } = await owner.query<{ row: object }>(
+        `select to_jsonb(t) as row from signalbox.${table} t where t.${column} = $1 limit 1`,
+        [b],
+      );
+      expect({ table, seeded: rows.length }).toEqual({ table, seeded: 1 });
+      inserts.push(
+        `insert into signalbox.${table} select (jsonb_populate_record(null::signalbox.${table},
+          ${literal(rows[0]?.row)})).*`,
+      );
+      gifts.push(`update signalbox.${table} set ${column} = '${b}' where ${column} = '${a}'`);
+    }
+    expect(new Set(await outcomesOf(app, [a], inserts))).toEqual(new Set(["42501"]));
+    // A run's project is also refused by the trigger on its identity.
+    const given = await outcomesOf(app, [a], gifts);
+    expect(new Set(given)).toEqual(new Set(["42501", "SB001"]));
+  });
+});
+
+test("without a project nothing is seen and nothing written, by nobody's mistake", async () => {
+  for (const projects of [[], ["00000000-0000-0000-0000-000000000000"]]) {
+    const statements = ofProjects().map((table) => `select 1 from signalbox.${table}`);
+    const seen = await outcomesOf(app, projects, statements);
+    expect(new Set(seen)).toEqual(new Set(["rows 0"]));
+    const writes = ofProjects()
+      .filter((table) => (rights[table] as string).includes("update"))
+      .map((table) => `update signalbox.${table} set ${ownerColumn(table)} = null`);
+    expect(new Set(await outcomesOf(app, projects, writes))).toEqual(new Set(["rows 0"]));
+  }
+});
+
+test("two projects named in one transaction are both seen, as a flush needs it", async () => {
+  const [outcome] = await outcomesOf(app, [a, b], ["select 1 from signalbox.project"]);
+  expect(outcome).toBe("rows 2");
+});
+
+test("a key is seen by who names its public prefix, alone", async () => {
+  const { rows } = await owner.query<{ prefix: string }>(
+    "select k.prefix from signalbox.api_key k where k.project_id = $1",
+    [b],
+  );
+  const prefix = rows[0]?.prefix as string;
+  const name = `select set_config('app.key_prefix', ${literal(prefix)}, true)`;
+  await app.query("begin");
+  await app.query(name);
+  const seen = await app.query<{ prefix: string }>("select k.prefix from signalbox.api_key k");
+  const written = await app
+    .query("update signalbox.api_key set prefix = prefix")
+    .catch((error: { code: string }) => error.code);
+  await app.query("rollback");
+  expect(seen.rows).toEqual([{ prefix }]);
+  expect(written).toBe("42501");
+});
+
+test("the house reads everything of every project and changes nothing of any", async () => {
+  const reads = await outcomesOf(
+    house,
+    [],
+    ofProjects().map(
+      (table) => `select 1 from signalbox.${table} where ${ownerColumn(table)}
+      in ('${a}', '${b}')`,
+    ),
+  );
+  for (const outcome of reads) expect(outcome).toMatch(/^rows [1-9]/);
+  const others = ofProjects().filter((table) => table !== "idempotency");
+  const writes = others.flatMap((table) => [
+    `update signalbox.${table} set ${ownerColumn(table)} = ${ownerColumn(table)}`,
+    `delete from signalbox.${table}`,
+  ]);
+  expect(new Set(await outcomesOf(house, [], writes))).toEqual(new Set(["42501"]));
+});
+
+test("no context outlives its transaction, whatever ended it", async () => {
+  const count = async (): Promise<string> => {
+    const { rows } = await app.query<{ n: string }>("select count(*) as n from signalbox.run");
+    return String(rows[0]?.n);
+  };
+  for (let n = 0; n < 300; n += 1) {
+    const mine = n % 2 === 0 ? a : b;
+    await app.query("begin");
+    await nameProjects(app, [mine]);
+    const { rows } = await app.query<{ project_id: string }>(
+      "select distinct r.project_id from signalbox.run r",
+    );
+    expect(rows).toEqual([{ project_id: mine }]);
+    if (n % 3 === 0) await app.query("select 1 / 0").catch(() => {});
+    await app.query(n % 3 === 1 ? "commit" : "rollback");
+    if (n % 10 === 0) expect(await count()).toBe("0");
+  }
+});
