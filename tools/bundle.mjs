@@ -2,7 +2,7 @@
 // Promises: packages/server/bundle/ holds what the command reads of dist/ and of the packages it
 // uses, made anew each time, from dist/ alone (ADR 0014). Modules that find files beside themselves
 // find them in dist/.
-// Leaves to others: compiling (tsc); the embedding API and most tests use dist/ or src/ as they are.
+// Leaves to others: compiling (tsc); the embedding API and most tests use dist/ or src/ unbundled.
 
 import { rmSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -36,12 +36,12 @@ const ownPlaces = {
     handler: (code, id) => {
       const place = JSON.stringify(relative(out, id).replaceAll("\\", "/"));
       const own = `new URL(${place}, import.meta.url).href`;
-      return { code: code.replaceAll("import.meta.url", own), map: null }; // lines stay as they were
+      return { code: code.replaceAll("import.meta.url", own), map: null }; // lines stay the same
     },
   },
 };
 
-/** The driver asks whether it runs at Cloudflare by making a `Response`, which loads all of fetch. */
+/** The driver makes a `Response` to learn if it runs at Cloudflare, which loads all of fetch. */
 const onNode = {
   name: "on-node",
   transform: {

@@ -158,15 +158,16 @@ export function admit(
   const ordered = candidates.toSorted(
     (a, b) => a.run.rank - b.run.rank || compare(a.run.id, b.run.id),
   );
+  const now = { ...facts, liveByKey: live };
+  const fitting = new Map<LaneKey, Seat[]>();
   for (const candidate of ordered) {
     const { run, lane } = candidate;
-    const now = { ...facts, liveByKey: live };
     const why = blocks(candidate, now);
     if (why.length > 0) {
       if (why.some((block) => block.code === "concurrency_key")) keyTaken.push(run);
       continue;
     }
-    const seat = bestSeat(lane, seats);
+    const seat = bestSeat(lane, seatsFor(lane, seats, fitting));
     if (seat === null) continue;
     seat.seat.free -= 1;
     if (seat.agent !== null) seat.agent.free -= 1;
@@ -181,14 +182,24 @@ export function admit(
 type Seat = { offer: Offer; free: number; agents: { name: string; free: number }[] };
 type Choice = { seat: Seat; agent: { name: string; free: number } | null };
 
-/** The fitting seat with the most free places; ties by the order in which the claims came. */
+/** The seats that fit a lane, looked up once for all its runs. */
+function seatsFor(lane: LaneKey, all: readonly Seat[], known: Map<LaneKey, Seat[]>): Seat[] {
+  let seats = known.get(lane);
+  if (seats === undefined) {
+    seats = all.filter((seat) => misfits(lane, seat.offer).length === 0);
+    known.set(lane, seats);
+  }
+  return seats;
+}
+
+/** The seat with the most free places; ties by the order in which the claims came. */
 function bestSeat(lane: LaneKey, seats: readonly Seat[]): Choice | null {
   let best: Choice | null = null;
   for (const seat of seats) {
-    if (seat.free <= 0 || misfits(lane, seat.offer).length > 0) continue;
+    if (seat.free <= (best === null ? 0 : best.seat.free)) continue;
     const agent = freeAgent(lane, seat);
     if (agent === undefined) continue;
-    if (best === null || seat.free > best.seat.free) best = { seat, agent };
+    best = { seat, agent };
   }
   return best;
 }

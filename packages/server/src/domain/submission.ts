@@ -92,8 +92,12 @@ export function newRun(
   at: Instant,
 ): PendingRun {
   const waits = spec.notBefore !== null && spec.notBefore > at;
+  // Each field by name: an object that begins as a copy of another is several times slower to make
+  // and to copy, and a run is copied at every step.
   return {
-    ...ids,
+    id: ids.id,
+    projectId: ids.projectId,
+    laneId: ids.laneId,
     phase: "pending",
     lease: null,
     endCause: null,
@@ -105,7 +109,7 @@ export function newRun(
     deadlineAt: spec.deadlineAt,
     maxDurationMs: spec.maxDurationS === null ? null : spec.maxDurationS * 1000,
     maxAttempts: spec.maxAttempts,
-    backoff: { ...defaultBackoff, ...spec.backoff },
+    backoff: backoffOf(spec.backoff),
     concurrencyKey: spec.concurrencyKey,
     concurrencyLimit: spec.concurrencyLimit,
     failWithDependency: spec.failWithDependency,
@@ -129,6 +133,10 @@ export function newRun(
     statusReason: null,
     stepCount: 0,
   };
+}
+
+function backoffOf(asked: Partial<Backoff>): Backoff {
+  return Object.keys(asked).length === 0 ? defaultBackoff : { ...defaultBackoff, ...asked };
 }
 
 /** Default priority (`medium`). */

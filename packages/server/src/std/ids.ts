@@ -5,7 +5,7 @@
 
 import { randomFillSync } from "node:crypto";
 
-import { assert } from "./assert.ts";
+import { Bug } from "./assert.ts";
 import { systemClock } from "./clock.ts";
 
 /** What an id source is made from; both are replaced in tests. */
@@ -85,7 +85,26 @@ const NOT_A_DIGIT = 0xff;
 const HEX_DIGITS = digitTable("0123456789abcdef");
 const BASE32_DIGITS = digitTable(ALPHABET);
 const PREFIX = /^(?:[a-z](?:[a-z_]{0,61}[a-z])?)?$/;
-const HYPHENS = [8, 13, 18, 23] as const;
+
+/** The few prefixes there are, once checked. */
+const prefixes = new Set<string>();
+
+function isPrefix(text: string): boolean {
+  if (prefixes.has(text)) return true;
+  if (!PREFIX.test(text)) return false;
+  if (prefixes.size < 100) prefixes.add(text);
+  return true;
+}
+
+function isHyphenated(uuid: string): boolean {
+  return (
+    uuid.length === 36 &&
+    uuid[8] === "-" &&
+    uuid[13] === "-" &&
+    uuid[18] === "-" &&
+    uuid[23] === "-"
+  );
+}
 
 /** Character code → value of the digit, `NOT_A_DIGIT` for every other code below 256. */
 function digitTable(digits: string): Uint8Array {
@@ -100,9 +119,10 @@ function digitTable(digits: string): Uint8Array {
  * both come from our own code and our own database.
  */
 export function toTypeId(prefix: string, uuid: string): string {
-  assert(PREFIX.test(prefix), `not a TypeID prefix: ${prefix}`);
-  assert(uuid.length === 36 && HYPHENS.every((at) => uuid[at] === "-"), `not a UUID: ${uuid}`);
-  const hex = uuid.replaceAll("-", "");
+  if (!isPrefix(prefix)) throw new Bug(`not a TypeID prefix: ${prefix}`);
+  if (!isHyphenated(uuid)) throw new Bug(`not a UUID: ${uuid}`);
+  const hex =
+    uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24);
   const first = readDigits(hex, 0, 2, HEX_DIGITS);
   let seen = first;
   let out = prefix === "" ? (PAIRS[first & 0xff] as string) : `${prefix}_${PAIRS[first & 0xff]}`;
@@ -111,7 +131,7 @@ export function toTypeId(prefix: string, uuid: string): string {
     seen |= group;
     out += (PAIRS[(group >> 10) & 0x3ff] as string) + (PAIRS[group & 0x3ff] as string);
   }
-  assert(seen >= 0, `not a UUID: ${uuid}`);
+  if (seen < 0) throw new Bug(`not a UUID: ${uuid}`);
   return out;
 }
 

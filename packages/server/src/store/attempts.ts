@@ -4,9 +4,12 @@
 // Leaves to others: what the end means for the run (domain).
 
 import type { AttemptChange, ProcessFacts, Usage } from "../domain/command.ts";
-import type { Runner } from "./db.ts";
+import { groupBy } from "../std/group.ts";
+import type { Column } from "./batch.ts";
+import { arraysOf, batch, instantText, jsonText } from "./batch.ts";
+import { namesOf, settingOf, valuesOf } from "./batch.ts";
+import type { Runner, Statement } from "./db.ts";
 import { statement } from "./db.ts";
-import { iso } from "./run-rows.ts";
 
 export type NewAttempt = {
   runId: string;
@@ -20,33 +23,30 @@ export type NewAttempt = {
   childDigest: string;
 };
 
+const claimed: readonly Column<NewAttempt>[] = [
+  { name: "run_id", type: "uuid", of: (attempt) => attempt.runId },
+  { name: "number", type: "integer", of: (attempt) => attempt.number },
+  { name: "id", type: "uuid", of: (attempt) => attempt.id },
+  { name: "project_id", type: "uuid", of: (attempt) => attempt.projectId },
+  { name: "agent", type: "text", of: (attempt) => attempt.agent },
+  { name: "runtime", type: "text", of: (attempt) => attempt.runtime },
+  { name: "claimed_at", type: "timestamptz", of: (attempt) => instantText(attempt.at) },
+  { name: "key_digest", type: "bytea", of: (attempt) => `\\x${attempt.keyDigest}` },
+  { name: "child_digest", type: "bytea", of: (attempt) => `\\x${attempt.childDigest}` },
+];
+
 const insert = statement(
   "insert_attempts",
-  `with w as (insert into signalbox.attempt (run_id, number, id, project_id, state, counted, agent,
-     runtime, claimed_at, key_digest, child_digest)
-   select n.run_id, n.number, n.id, n.project_id, 'spawning', true, n.agent, n.runtime, n.at,
-     n.key_digest, n.child_digest
-   from json_to_recordset($1::json) as n(run_id uuid, number integer, id uuid, project_id uuid,
-     agent text, runtime text, at timestamptz, key_digest bytea, child_digest bytea) returning 1)
-   select signalbox.expect(count(*), $2, 'insert attempts') from w`,
+  `with w as (insert into signalbox.attempt (state, counted, ${namesOf(claimed)})
+     select 'spawning', true, ${valuesOf(claimed)} from ${batch(claimed)} returning 1)
+   select signalbox.expect(count(*), $${claimed.length + 1}, 'insert attempts') from w`,
 );
 
 export async function insertAttempts(
   runner: Runner,
   attempts: readonly NewAttempt[],
 ): Promise<void> {
-  const records = attempts.map((attempt) => ({
-    run_id: attempt.runId,
-    number: attempt.number,
-    id: attempt.id,
-    project_id: attempt.projectId,
-    agent: attempt.agent,
-    runtime: attempt.runtime,
-    at: iso(attempt.at),
-    key_digest: `\\x${attempt.keyDigest}`,
-    child_digest: `\\x${attempt.childDigest}`,
-  }));
-  await runner.query(insert, [JSON.stringify(records), attempts.length]);
+  await runner.query(insert, [...arraysOf(claimed, attempts), attempts.length]);
 }
 
 /** Everything that happened to one attempt in one flush, folded. */
@@ -60,32 +60,62 @@ export type AttemptWrite = {
   process: ProcessFacts;
 };
 
-const update = statement(
-  "update_attempts",
-  `with n as (select * from json_to_recordset($1::json) as n(run_id uuid, number integer,
-     state text,
-     counted boolean, started_at timestamptz, ended_at timestamptz, terminated_at timestamptz,
-     cause text, pid integer, host text, exit_code integer, signal text, error jsonb, usage jsonb)),
-   w as (update signalbox.attempt a set state = coalesce(n.state, a.state),
-     counted = coalesce(n.counted, a.counted), started_at = coalesce(a.started_at, n.started_at),
-     ended_at = coalesce(n.ended_at, a.ended_at), cause = coalesce(n.cause, a.cause),
-     terminated_at = coalesce(a.terminated_at, n.terminated_at), pid = coalesce(n.pid, a.pid),
-     host = coalesce(n.host, a.host), exit_code = coalesce(n.exit_code, a.exit_code),
-     signal = coalesce(n.signal, a.signal), error = coalesce(n.error, a.error),
-     usage = coalesce(n.usage, a.usage)
-   from n where a.run_id = n.run_id and a.number = n.number returning 1)
-   select signalbox.expect(count(*), $2, 'update attempts') from w`,
-);
+type Columns = readonly Column<AttemptWrite>[];
 
-const begin = statement(
-  "begin_attempts",
-  `with n as (select * from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::integer[],
-     $5::text[]) as n(run_id, number, started_at, pid, host)),
-   w as (update signalbox.attempt a set state = 'running', started_at = n.started_at, pid = n.pid,
-     host = n.host
-   from n where a.run_id = n.run_id and a.number = n.number and a.ended_at is null returning 1)
-   select signalbox.expect(count(*), cardinality($1::uuid[]), 'begin attempts') from w`,
-);
+const which: Columns = [
+  { name: "run_id", type: "uuid", of: (write) => write.runId },
+  { name: "number", type: "integer", of: (write) => write.number },
+];
+const beginning: Columns = [
+  { name: "state", type: "text", of: stateOf, keep: true },
+  {
+    name: "started_at",
+    type: "timestamptz",
+    of: (write) => instantText(write.startedAt),
+    set: "coalesce(r.started_at, n.started_at)",
+  },
+  { name: "pid", type: "integer", of: ({ process }) => process.pid, keep: true },
+  { name: "host", type: "text", of: ({ process }) => process.host, keep: true },
+];
+const ending: Columns = [
+  { name: "counted", type: "boolean", of: ({ end }) => end?.counted, keep: true },
+  {
+    name: "ended_at",
+    type: "timestamptz",
+    of: ({ end, at }) => (end === null ? null : instantText(at)),
+    keep: true,
+  },
+  {
+    name: "terminated_at",
+    type: "timestamptz",
+    of: (write) => instantText(write.terminatedAt),
+    set: "coalesce(r.terminated_at, n.terminated_at)",
+  },
+  { name: "cause", type: "text", of: ({ end }) => end?.cause, keep: true },
+  { name: "exit_code", type: "integer", of: ({ process }) => process.exitCode, keep: true },
+  { name: "signal", type: "text", of: ({ process }) => process.signal, keep: true },
+  { name: "error", type: "text", of: ({ end }) => jsonText(end?.error), as: "jsonb", keep: true },
+  { name: "usage", type: "text", of: usageText, as: "jsonb", keep: true },
+];
+
+function stateOf({ end, startedAt }: AttemptWrite): string | null {
+  return end?.state ?? (startedAt === null ? null : "running");
+}
+
+function usageText({ end }: AttemptWrite): string | null {
+  return end?.usage === undefined ? null : JSON.stringify(usageRecord(end.usage));
+}
+
+function update(name: string, columns: Columns): { statement: Statement; columns: Columns } {
+  const given = [...which, ...columns];
+  const text = `with w as (update signalbox.attempt r set ${settingOf(columns)}
+   from ${batch(given)} where r.run_id = n.run_id and r.number = n.number returning 1)
+   select signalbox.expect(count(*), $${given.length + 1}, '${name}') from w`;
+  return { statement: statement(name, text), columns: given };
+}
+
+const begin = update("begin_attempts", beginning);
+const any = update("update_attempts", [...beginning, ...ending]);
 
 /** Only begun in this flush: the narrow write, by far the most frequent. */
 function isBeginning({ startedAt, end, terminatedAt, process }: AttemptWrite): boolean {
@@ -93,49 +123,17 @@ function isBeginning({ startedAt, end, terminatedAt, process }: AttemptWrite): b
   return startedAt !== null && end === null && terminatedAt === null && isPlain;
 }
 
-/** Writes what happened to attempts, each once. */
+/** Writes what happened to attempts, each once. What is unknown or unchanged stays as it is. */
 export async function updateAttempts(
   runner: Runner,
   writes: readonly AttemptWrite[],
 ): Promise<void> {
-  const begun = writes.filter(isBeginning);
-  const others = writes.filter((write) => !isBeginning(write));
-  const began =
-    begun.length === 0
-      ? Promise.resolve()
-      : runner.query(begin, [
-          begun.map((write) => write.runId),
-          begun.map((write) => write.number),
-          begun.map((write) => iso(write.startedAt)),
-          begun.map((write) => write.process.pid ?? null),
-          begun.map((write) => write.process.host ?? null),
-        ]);
-  const written =
-    others.length === 0
-      ? Promise.resolve()
-      : runner.query(update, [JSON.stringify(others.map(recordOf)), others.length]);
-  await Promise.all([began, written]);
-}
-
-/** What is unknown or unchanged is left out, and stays as it is. */
-function recordOf(write: AttemptWrite): { [column: string]: unknown } {
-  const { end, process } = write;
-  return {
-    run_id: write.runId,
-    number: write.number,
-    state: end?.state ?? (write.startedAt === null ? undefined : "running"),
-    counted: end?.counted,
-    started_at: iso(write.startedAt) ?? undefined,
-    ended_at: end === null ? undefined : iso(write.at),
-    terminated_at: iso(write.terminatedAt) ?? undefined,
-    cause: end?.cause,
-    pid: process.pid,
-    host: process.host,
-    exit_code: process.exitCode,
-    signal: process.signal,
-    error: end?.error,
-    usage: end?.usage === undefined ? undefined : usageRecord(end.usage),
-  };
+  const groups = groupBy(writes, (write) => (isBeginning(write) ? begin : any));
+  await Promise.all(
+    [...groups].map(([{ statement: what, columns }, rows]) =>
+      runner.query(what, [...arraysOf(columns, rows), rows.length]),
+    ),
+  );
 }
 
 function usageRecord(usage: Usage): { [name: string]: number } {

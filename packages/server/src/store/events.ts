@@ -4,9 +4,10 @@
 // Leaves to others: which facts there are (domain), following them live (engine).
 
 import type { Fact } from "../domain/event.ts";
+import type { Column } from "./batch.ts";
+import { arraysOf, batch, instantText, namesOf, textArray, valuesOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
-import { iso } from "./run-rows.ts";
 
 export type EventRow = {
   streamId: string;
@@ -24,25 +25,63 @@ const lockFeeds = statement(
   `select f.n from signalbox.feed_counter f where f.project_id = any ($1::uuid[])
    order by f.project_id for no key update`,
 );
+const appended: readonly Column<EventRow>[] = [
+  { name: "stream_id", type: "uuid", of: (event) => event.streamId },
+  { name: "seq", type: "bigint", of: (event) => event.seq },
+  { name: "project_id", type: "uuid", of: (event) => event.projectId },
+  { name: "at", type: "timestamptz", of: ({ fact }) => instantText(fact.at) },
+  {
+    name: "lease_expires_at",
+    type: "timestamptz",
+    of: ({ fact }) => instantText(fact.leaseExpiresAt),
+  },
+  { name: "producer_seq", type: "bigint", of: ({ fact }) => fact.producerSeq },
+  { name: "attempt", type: "integer", of: ({ fact }) => fact.token },
+  { name: "lease_delta", type: "integer", of: ({ fact }) => fact.leaseDelta ?? 0 },
+  { name: "late", type: "boolean", of: ({ fact }) => fact.late === true },
+  { name: "stream", type: "text", of: (event) => event.stream },
+  { name: "type", type: "text", of: ({ fact }) => fact.type },
+  { name: "source", type: "text", of: ({ fact }) => fact.source },
+  { name: "from_state", type: "text", of: ({ fact }) => fact.from },
+  { name: "to_state", type: "text", of: ({ fact }) => fact.to },
+  {
+    name: "also",
+    type: "text",
+    of: ({ fact: { also } }) => (also === undefined || also.length === 0 ? null : textArray(also)),
+    as: "text[]",
+  },
+  { name: "actor", type: "text", of: (event) => event.actor },
+  { name: "request_id", type: "text", of: (event) => event.requestId },
+  { name: "traceparent", type: "text", of: (event) => event.traceparent },
+  { name: "data", type: "text", of: ({ fact }) => dataText(fact.data), as: "jsonb" },
+];
+
+function dataText(data: object): string | null {
+  const text = JSON.stringify(data);
+  return text === "{}" ? null : text;
+}
+
+/** The place of each event among the new ones of its project, from 1. */
+function places(): Column<EventRow> {
+  const next = new Map<string, number>();
+  const of = ({ projectId }: EventRow): number => {
+    const place = (next.get(projectId) ?? 0) + 1;
+    next.set(projectId, place);
+    return place;
+  };
+  return { name: "place", type: "bigint", of };
+}
+
 const append = statement(
   "append_events",
-  `with n as materialized (select * from json_to_recordset($1::json) as n(ord integer,
-     stream_id uuid, seq bigint, project_id uuid, at timestamptz, lease_expires_at timestamptz,
-     producer_seq bigint, attempt integer, lease_delta smallint, late boolean, stream text,
-     type text,
-     source text, from_state text, to_state text, also text[], actor text, request_id text,
-     traceparent text, data jsonb)),
-   f as (update signalbox.feed_counter f set n = f.n + c.n
-     from (select n.project_id, count(*) as n from n group by n.project_id) c
-     where f.project_id = c.project_id returning f.project_id, f.n - c.n as base),
-   w as (insert into signalbox.event (stream_id, seq, project_id, feed, at, lease_expires_at,
-     producer_seq, attempt, lease_delta, late, stream, type, source, from_state, to_state, also,
-     actor, request_id, traceparent, data)
-   select n.stream_id, n.seq, n.project_id, f.base + n.ord, n.at, n.lease_expires_at,
-     n.producer_seq, n.attempt, coalesce(n.lease_delta, 0), coalesce(n.late, false), n.stream,
-     n.type, n.source, n.from_state, n.to_state, n.also, n.actor, n.request_id, n.traceparent, n.data
-   from n join f on f.project_id = n.project_id returning 1)
-   select signalbox.expect(count(*), $2, 'append events') from w`,
+  `with f as (update signalbox.feed_counter f set n = f.n + c.events
+     from unnest($${appended.length + 2}::uuid[], $${appended.length + 3}::bigint[])
+       as c(project_id, events)
+     where f.project_id = c.project_id returning f.project_id, f.n - c.events as base),
+   w as (insert into signalbox.event (feed, ${namesOf(appended)})
+     select f.base + n.place, ${valuesOf(appended)}
+     from ${batch([...appended, places()])} join f on f.project_id = n.project_id returning 1)
+   select signalbox.expect(count(*), $${appended.length + 4}, 'append events') from w`,
 );
 
 /**
@@ -50,41 +89,13 @@ const append = statement(
  * are locked in order first; this is the last statement before the commit.
  */
 export async function appendEvents(runner: Runner, events: readonly EventRow[]): Promise<void> {
-  const perProject = new Map<string, number>();
-  const records = events.map((event) => {
-    const ord = (perProject.get(event.projectId) ?? 0) + 1;
-    perProject.set(event.projectId, ord);
-    return recordOf(event, ord);
-  });
-  const locked =
-    perProject.size > 1 ? runner.query(lockFeeds, [[...perProject.keys()]]) : Promise.resolve();
-  await Promise.all([locked, runner.query(append, [JSON.stringify(records), events.length])]);
-}
-
-function recordOf(event: EventRow, ord: number): { [column: string]: unknown } {
-  const { fact } = event;
-  return {
-    ord,
-    stream_id: event.streamId,
-    seq: event.seq,
-    project_id: event.projectId,
-    at: iso(fact.at),
-    lease_expires_at: iso(fact.leaseExpiresAt ?? null) ?? undefined,
-    producer_seq: fact.producerSeq,
-    attempt: fact.token,
-    lease_delta: fact.leaseDelta,
-    late: fact.late === true ? true : undefined,
-    stream: event.stream,
-    type: fact.type,
-    source: fact.source,
-    from_state: fact.from ?? undefined,
-    to_state: fact.to ?? undefined,
-    also: fact.also === undefined || fact.also.length === 0 ? undefined : fact.also,
-    actor: event.actor ?? undefined,
-    request_id: event.requestId ?? undefined,
-    traceparent: event.traceparent ?? undefined,
-    data: Object.keys(fact.data).length === 0 ? undefined : fact.data,
-  };
+  const counts = new Map<string, number>();
+  for (const { projectId } of events) counts.set(projectId, (counts.get(projectId) ?? 0) + 1);
+  const projects = [...counts.keys()];
+  const locked = projects.length > 1 ? runner.query(lockFeeds, [projects]) : Promise.resolve();
+  const arrays = arraysOf([...appended, places()], events);
+  const values = [...arrays, projects, [...counts.values()], events.length];
+  await Promise.all([locked, runner.query(append, values)]);
 }
 
 export type StoredEvent = {

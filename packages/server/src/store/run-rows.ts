@@ -5,10 +5,7 @@
 
 import { defaultBackoff } from "../domain/limits.ts";
 import type { RunPhase, RunState } from "../domain/machine.ts";
-import { stateOf } from "../domain/machine.ts";
-import type { Backoff, Json, Run } from "../domain/run.ts";
-import { isEnded } from "../domain/run.ts";
-import { dueAt } from "../domain/due.ts";
+import type { Backoff, Run } from "../domain/run.ts";
 import { assert } from "../std/assert.ts";
 
 /** The columns the law reads, in one list so that every statement reads the same. */
@@ -117,71 +114,4 @@ export function runOf(row: RunRow): Run {
 
 export function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
-}
-
-/** The mode column that goes with a phase. */
-function approvalModeOf(phase: RunPhase): "hold" | "suspend" | null {
-  if (phase === "waiting_approval_held") return "hold";
-  return phase === "waiting_approval_suspended" ? "suspend" : null;
-}
-
-/** What changed results bring along: only present keys are written. */
-export type Results = {
-  output?: Json;
-  outputSha256?: string;
-  error?: Json;
-  metadataPatch?: Json;
-};
-
-/**
- * The moving columns of a run as one JSON record for a set-based write. What is null, false or zero
- * is left out: parsing keys is most of what such a write costs, and most of them are empty.
- */
-export function recordOf(run: Run, results: Results): { [column: string]: unknown } {
-  const checkpoint = run.checkpointChanged;
-  return {
-    id: run.id,
-    state: stateOf(run.phase),
-    approval_mode: approvalModeOf(run.phase) ?? undefined,
-    attempt_id: run.attemptId ?? undefined,
-    last_seq: run.lastSeq,
-    last_producer_seq: unlessZero(run.lastProducerSeq),
-    lease_expires_at: instant(run.lease?.expiresAt),
-    lease_ms: run.lease?.leaseMs,
-    due_at: instant(dueAt(run)),
-    claimed_at: instant(run.claimedAt),
-    started_at: instant(run.startedAt),
-    finished_at: instant(run.finishedAt),
-    not_before: instant(run.notBefore),
-    cancel_requested_at: instant(run.cancelRequestedAt),
-    dead_lettered_at: isEnded(run) ? instant(run.deadLetteredAt) : undefined,
-    fencing_token: unlessZero(run.fencingToken),
-    open_dependencies: unlessZero(run.openDependencies),
-    held: unlessZero(run.held),
-    attempts_used: unlessZero(run.attemptsUsed),
-    releases: unlessZero(run.releases),
-    exhaustions: unlessZero(run.exhaustions),
-    suspensions: unlessZero(run.suspensions),
-    step_count: unlessZero(run.stepCount),
-    end_cause: run.endCause ?? undefined,
-    attempt_end: run.attemptEnd ?? undefined,
-    runtime: run.runtime ?? undefined,
-    agent: run.agent ?? undefined,
-    status_reason: run.statusReason ?? undefined,
-    set_results: results.output !== undefined || results.error !== undefined || undefined,
-    output: results.output,
-    output_sha256: results.outputSha256 === undefined ? undefined : `\\x${results.outputSha256}`,
-    error: results.error,
-    metadata_patch: results.metadataPatch,
-    set_checkpoint: checkpoint !== undefined || undefined,
-    checkpoint: checkpoint?.checkpoint,
-  };
-}
-
-function unlessZero(count: number): number | undefined {
-  return count === 0 ? undefined : count;
-}
-
-function instant(at: number | null | undefined): string | undefined {
-  return at === null || at === undefined ? undefined : new Date(at).toISOString();
 }

@@ -147,7 +147,7 @@ export class Sandbox {
   /** Starts `up` on a free port and waits until it serves. */
   async up(around: Around = {}, ...args: string[]): Promise<Started> {
     const server = this.start(["up", "--listen", "127.0.0.1:0", ...args], around);
-    await server.says(/Signalbox .* is up at /);
+    await server.says(/Signalbox .* is up at [^]*Ctrl-C\n/); // the last line of what it says
     return server;
   }
 

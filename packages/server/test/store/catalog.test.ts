@@ -24,7 +24,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-/** Every CHECK that is a list of words, by `table.column`. */
+/** Every CHECK that is a list of words, of a column or of its type, by `table.column`. */
 const lists: Readonly<Record<string, readonly string[]>> = {
   "attempt.state": attemptStates,
   "event.source": ["host", "runner", "operator"],
@@ -39,10 +39,11 @@ const lists: Readonly<Record<string, readonly string[]>> = {
 test("the lists of words in CHECKs are those of the law, and each is known here", async () => {
   const { rows } = await owner.query<{ name: string; definition: string }>(
     `select c.relname || '.' || a.attname as name, pg_get_constraintdef(k.oid) as definition
-     from pg_constraint k join pg_class c on c.oid = k.conrelid
+     from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind = 'r'
      join pg_namespace n on n.oid = c.relnamespace
-     join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
-     where n.nspname = 'signalbox' and k.contype = 'c' and cardinality(k.conkey) = 1
+     join pg_constraint k on k.contype = 'c' and (k.contypid = a.atttypid
+       or (k.conrelid = c.oid and k.conkey = array[a.attnum]))
+     where n.nspname = 'signalbox' and a.attnum > 0 and not a.attisdropped
        and pg_get_constraintdef(k.oid) like '%= ANY (ARRAY[%' order by 1`,
   );
   const found = rows.map(({ name, definition }) => [

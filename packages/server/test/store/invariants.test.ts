@@ -73,9 +73,6 @@ async function found(...mutations: string[]): Promise<Violation[]> {
   await owner.query("begin");
   try {
     await owner.query("set local session_replication_role = replica");
-    for (const name of ["run_lease_shape", "run_end_shape", "run_due_shape", "run_held_shape"]) {
-      await owner.query(`alter table signalbox.run drop constraint ${name}`);
-    }
     for (const name of ["event_pkey", "event_seq_check", "event_feed_check"]) {
       await owner.query(`alter table signalbox.event drop constraint ${name}`);
     }

@@ -47,6 +47,24 @@ begin
   return written;
 end $$;
 
+-- Words of the law, as types of their columns. A domain's CHECK is read once per session, that of a
+-- table anew for every statement; flushes are small statements, of which it would be half the cost
+-- (ADR 0015). What ties the columns of a row together is in the guards below.
+create domain signalbox.run_state as text check (value in ('pending', 'claimed', 'running',
+  'waiting_tool', 'waiting_approval', 'completed', 'failed', 'cancelled', 'timeout'));
+create domain signalbox.approval_mode as text check (value in ('hold', 'suspend'));
+create domain signalbox.end_cause as text check (value in ('completed', 'error', 'cancel', 'kill',
+  'budget', 'deadline', 'approval', 'dependency', 'attempts'));
+create domain signalbox.attempt_state as text check (value in ('spawning', 'running', 'completed',
+  'failed', 'killed', 'lost', 'released'));
+create domain signalbox.attempt_end as text check (value in ('completed', 'failed', 'killed',
+  'lost', 'released'));
+create domain signalbox.event_stream as text check (value in ('run', 'agent', 'account', 'runtime',
+  'queue', 'project', 'slot'));
+create domain signalbox.event_source as text check (value in ('host', 'runner', 'operator'));
+create domain signalbox.event_type as text check (length(value) between 1 and 200);
+create domain signalbox.sha256 as bytea check (length(value) = 32);
+
 -- ---- installation-wide tables (no project) ------------------------------------------------------
 
 -- One row: when a server of this installation last said that it is up (outages show as a gap).
@@ -183,7 +201,7 @@ create table signalbox.run (
   lane_id uuid not null,
   attempt_id uuid,
   rank bigint not null,
-  last_seq bigint not null check (last_seq > 0),
+  last_seq bigint not null,
   last_producer_seq bigint not null default 0,
   created_at timestamptz not null,
   lease_expires_at timestamptz,
@@ -198,23 +216,21 @@ create table signalbox.run (
   lease_ms integer,
   max_duration_ms bigint,
   fencing_token integer not null default 0,
-  concurrency_limit integer not null default 1 check (concurrency_limit between 1 and 10000),
-  open_dependencies integer not null default 0 check (open_dependencies >= 0),
+  concurrency_limit integer not null default 1,
+  open_dependencies integer not null default 0,
   step_count integer not null default 0,
-  priority smallint not null check (priority between 0 and 99),
-  held smallint not null default 0 check (held between 0 and 7),
+  priority smallint not null,
+  held smallint not null default 0,
   attempts_used smallint not null default 0,
-  max_attempts smallint not null check (max_attempts between 1 and 100),
+  max_attempts smallint not null,
   releases smallint not null default 0,
   exhaustions smallint not null default 0,
   suspensions smallint not null default 0,
   fail_with_dependency boolean not null default false,
-  state text not null check (state in ('pending', 'claimed', 'running', 'waiting_tool',
-    'waiting_approval', 'completed', 'failed', 'cancelled', 'timeout')),
-  approval_mode text check (approval_mode in ('hold', 'suspend')),
-  end_cause text check (end_cause in ('completed', 'error', 'cancel', 'kill', 'budget', 'deadline',
-    'approval', 'dependency', 'attempts')),
-  attempt_end text check (attempt_end in ('completed', 'failed', 'killed', 'lost', 'released')),
+  state signalbox.run_state not null,
+  approval_mode signalbox.approval_mode,
+  end_cause signalbox.end_cause,
+  attempt_end signalbox.attempt_end,
   runtime text,
   agent text,
   concurrency_key text collate "C",
@@ -224,23 +240,7 @@ create table signalbox.run (
   metadata_patch jsonb,
   output_sha256 bytea,
   output jsonb,
-  checkpoint jsonb,
-  constraint run_lease_shape check (
-    (state in ('claimed', 'running', 'waiting_tool')
-      or (state = 'waiting_approval' and approval_mode = 'hold')) = (lease_expires_at is not null)
-    and (state = 'waiting_approval') = (approval_mode is not null)
-    and (lease_expires_at is null or (attempt_id is not null and lease_ms is not null
-      and claimed_at is not null and attempt_end is null))
-    and (attempt_id is null) = (fencing_token = 0)
-    and attempts_used between 0 and least(max_attempts::integer, fencing_token)),
-  constraint run_end_shape check (
-    (state in ('completed', 'failed', 'cancelled', 'timeout')) = (finished_at is not null)
-    and (finished_at is null) = (end_cause is null)
-    and (dead_lettered_at is null or state = 'failed')
-    and (finished_at is null or (held = 0 and due_at is null))),
-  constraint run_held_shape check (held = 0 or state = 'pending'),
-  constraint run_due_shape check (lease_expires_at is null
-    or (due_at is not null and due_at <= lease_expires_at))
+  checkpoint jsonb
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_vacuum_insert_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
 
@@ -311,11 +311,10 @@ create index run_dependency_dependents on signalbox.run_dependency (depends_on, 
 -- The n-th try at a run; number = fencing token.
 create table signalbox.attempt (
   run_id uuid not null,
-  number integer not null check (number > 0),
+  number integer not null,
   id uuid not null,
   project_id uuid not null,
-  state text not null check (state in ('spawning', 'running', 'completed', 'failed', 'killed',
-    'lost', 'released')),
+  state signalbox.attempt_state not null,
   counted boolean not null,
   agent text,
   runtime text not null,
@@ -331,11 +330,9 @@ create table signalbox.attempt (
   signal text,
   error jsonb,
   usage jsonb,
-  key_digest bytea not null check (length(key_digest) = 32),
-  child_digest bytea not null check (length(child_digest) = 32),
-  primary key (run_id, number),
-  check ((state in ('spawning', 'running')) = (ended_at is null)),
-  check ((ended_at is null) = (cause is null))
+  key_digest signalbox.sha256 not null,
+  child_digest signalbox.sha256 not null,
+  primary key (run_id, number)
 ) with (fillfactor = 70);
 
 -- ---- the register -------------------------------------------------------------------------------
@@ -351,10 +348,9 @@ create table signalbox.event (
   attempt integer,
   lease_delta smallint not null default 0,
   late boolean not null default false,
-  stream text not null check (stream in ('run', 'agent', 'account', 'runtime', 'queue', 'project',
-    'slot')),
-  type text not null check (length(type) <= 200),
-  source text not null check (source in ('host', 'runner', 'operator')),
+  stream signalbox.event_stream not null,
+  type signalbox.event_type not null,
+  source signalbox.event_source not null,
   from_state text,
   to_state text,
   also text[],
@@ -374,42 +370,94 @@ begin
     using errcode = 'SB001';
 end $$;
 
--- Terminal is final: state, cause, output, error and the end never change again.
-create trigger run_terminal_is_final before update on signalbox.run
-  for each row when (old.finished_at is not null and (
-    new.state is distinct from old.state
-    or new.end_cause is distinct from old.end_cause
-    or new.status_reason is distinct from old.status_reason
-    or new.finished_at is distinct from old.finished_at
-    or new.output is distinct from old.output
-    or new.output_sha256 is distinct from old.output_sha256
-    or new.error is distinct from old.error
-    or new.fencing_token is distinct from old.fencing_token
-    or new.attempts_used is distinct from old.attempts_used))
-  execute function signalbox.refuse_change('an ended run never changes');
+-- Terminal is final: state, cause, output, error and the end never change again. Steps are those of
+-- the transition table (several of one attempt may land in one write). Identity stays, counters
+-- grow. The columns of a row fit its state: a lease exactly in the states that have one, with all
+-- that belongs to it; an end with instant and cause; what is held back waits; counters in bounds.
+create function signalbox.guard_run() returns trigger language plpgsql as $$
+declare
+  wrong text;
+  leased boolean := new.lease_expires_at is not null;
+  ended boolean := new.finished_at is not null;
+begin
+  if tg_op = 'UPDATE' then
+    if old.finished_at is not null and (new.state <> old.state
+      or new.end_cause is distinct from old.end_cause
+      or new.status_reason is distinct from old.status_reason
+      or new.finished_at is distinct from old.finished_at
+      or new.output is distinct from old.output
+      or new.output_sha256 is distinct from old.output_sha256
+      or new.error is distinct from old.error
+      or new.fencing_token <> old.fencing_token
+      or new.attempts_used <> old.attempts_used)
+    then
+      wrong := 'an ended run never changes';
+    elsif old.state <> new.state and not (case old.state
+      when 'pending' then new.state in ('claimed', 'failed', 'cancelled', 'timeout')
+      when 'claimed' then new.state <> 'claimed'
+      when 'running' then new.state not in ('claimed', 'running')
+      when 'waiting_tool' then new.state not in ('claimed', 'waiting_tool')
+      when 'waiting_approval' then new.state <> 'claimed'
+      else false end)
+    then
+      wrong := 'the transition table has no such step';
+    elsif new.id <> old.id or new.project_id <> old.project_id or new.rank <> old.rank
+      or new.created_at <> old.created_at or new.fencing_token < old.fencing_token
+      or new.last_seq < old.last_seq
+    then
+      wrong := 'identity, rank and counters of a run only grow';
+    end if;
+  end if;
+  if wrong is not null then
+    raise exception '% of signalbox.run is refused: %', tg_op, wrong using errcode = 'SB001';
+  end if;
+  if (leased = (case new.state when 'claimed' then true when 'running' then true
+      when 'waiting_tool' then true
+      when 'waiting_approval' then new.approval_mode is not distinct from 'hold' else false end)
+    and ended = (new.state in ('completed', 'failed', 'cancelled', 'timeout'))
+    and (new.state = 'waiting_approval') = (new.approval_mode is not null)
+    and (not leased or (new.attempt_id is not null and new.lease_ms is not null
+      and new.claimed_at is not null and new.attempt_end is null and new.due_at is not null
+      and new.due_at <= new.lease_expires_at))
+    and (new.attempt_id is null) = (new.fencing_token = 0)
+    and new.attempts_used between 0 and least(new.max_attempts::integer, new.fencing_token)
+    and ended = (new.end_cause is not null)
+    and (new.dead_lettered_at is null or new.state = 'failed')
+    and (not ended or new.due_at is null)
+    and (new.held = 0 or new.state = 'pending')
+    and new.last_seq > 0 and new.held between 0 and 7 and new.open_dependencies >= 0
+    and new.priority between 0 and 99 and new.max_attempts between 1 and 100
+    and new.concurrency_limit between 1 and 10000) is not true
+  then
+    raise exception '% of signalbox.run is refused: no run of state % has such columns', tg_op,
+      new.state using errcode = 'SB003';
+  end if;
+  return new;
+end $$;
+create trigger run_is_guarded before insert or update on signalbox.run
+  for each row execute function signalbox.guard_run();
 
--- The pairs of the transition table (several steps of one attempt may land in one write).
-create trigger run_follows_the_table before update on signalbox.run
-  for each row when (old.state <> new.state and not case old.state
-    when 'pending' then new.state in ('claimed', 'failed', 'cancelled', 'timeout')
-    when 'claimed' then new.state <> 'claimed'
-    when 'running' then new.state not in ('claimed', 'running')
-    when 'waiting_tool' then new.state not in ('claimed', 'waiting_tool')
-    when 'waiting_approval' then new.state not in ('claimed')
-    else false end)
-  execute function signalbox.refuse_change('the transition table has no such step');
-
-create trigger run_identity before update on signalbox.run
-  for each row when (new.id <> old.id or new.project_id <> old.project_id
-    or new.rank <> old.rank or new.created_at <> old.created_at
-    or new.fencing_token < old.fencing_token or new.last_seq < old.last_seq)
-  execute function signalbox.refuse_change('identity, rank and counters of a run only grow');
-
-create trigger attempt_ends_once before update on signalbox.attempt
-  for each row when (old.ended_at is not null and (new.state <> old.state
-    or new.ended_at is distinct from old.ended_at or new.cause is distinct from old.cause
-    or new.counted <> old.counted))
-  execute function signalbox.refuse_change('an attempt ends once');
+-- An attempt that has ended has an instant and a cause, and ends once.
+create function signalbox.guard_attempt() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' then
+    if old.ended_at is not null and (new.state <> old.state or new.counted <> old.counted
+      or new.ended_at is distinct from old.ended_at or new.cause is distinct from old.cause)
+    then
+      raise exception '% of signalbox.attempt is refused: an attempt ends once', tg_op
+        using errcode = 'SB001';
+    end if;
+  end if;
+  if (new.state in ('spawning', 'running')) <> (new.ended_at is null)
+    or (new.ended_at is null) <> (new.cause is null) or new.number < 1
+  then
+    raise exception '% of signalbox.attempt is refused: no attempt of state % has such columns',
+      tg_op, new.state using errcode = 'SB003';
+  end if;
+  return new;
+end $$;
+create trigger attempt_is_guarded before insert or update on signalbox.attempt
+  for each row execute function signalbox.guard_attempt();
 
 create trigger event_is_append_only before update on signalbox.event
   for each row execute function signalbox.refuse_change('the register is append-only');

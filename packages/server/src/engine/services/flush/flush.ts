@@ -110,6 +110,7 @@ export async function runFlush(
     for (const grant of grants) grant.detail = byId.get(grant.run.id) ?? null;
     return flushed;
   } catch (error) {
+    if (isConnectionLoss(error)) context.memory.clear();
     if (sent && flushed !== null && isConnectionLoss(error)) {
       session.discard();
       throw new UnknownOutcome(flushId, flushed, error);
@@ -197,9 +198,8 @@ async function claimAll(
 
 function changesOf(state: FlushState): Change[] {
   const changes: Change[] = [];
-  for (const { before, run, events, whole, lease } of state.runs.values()) {
-    if (before === null || whole || lease || events > 0)
-      changes.push({ before, after: run, events });
+  for (const { before, run, events } of state.runs.values()) {
+    if (run !== before) changes.push({ before, after: run, events });
   }
   return changes;
 }

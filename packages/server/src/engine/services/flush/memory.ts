@@ -17,6 +17,14 @@ export class RunMemory {
     return this.#runs.get(id);
   }
 
+  /**
+   * Forgets everything: after a loss another database may answer (a standby, a restored backup),
+   * in which the same transaction numbers name other writes.
+   */
+  clear(): void {
+    this.#runs.clear();
+  }
+
   /** Remembers runs as a committed flush left them. `version`: the transaction of that flush. */
   keep(runs: Iterable<Run>, version: string): void {
     for (const run of runs) {
@@ -35,5 +43,5 @@ export class RunMemory {
 function withoutChanges(run: Run): Run {
   if (run.checkpointChanged === undefined) return run;
   const { checkpointChanged: _, ...rest } = run;
-  return rest as Run;
+  return rest;
 }

@@ -15,11 +15,8 @@ import type { DependencyState } from "../../../store/specs.ts";
 import type { Origin } from "../../contract.ts";
 
 export type Entry = {
-  before: Run | null;
+  readonly before: Run | null;
   run: Run;
-  /** Whether more than counters or the lease changed, so that the whole row must be written. */
-  whole: boolean;
-  lease: boolean;
   events: number;
   metadata: JsonObject | null;
 };
@@ -40,26 +37,12 @@ export class FlushState {
 
   /** Takes a locked run into the flush. */
   hold(run: Run): void {
-    this.runs.set(run.id, {
-      before: run,
-      run,
-      whole: false,
-      lease: false,
-      events: 0,
-      metadata: null,
-    });
+    this.runs.set(run.id, { before: run, run, events: 0, metadata: null });
   }
 
   /** Adds a run that is born in this flush, with its first fact. */
   add(run: Run, fact: Fact, origin: Origin): void {
-    const entry: Entry = {
-      before: null,
-      run,
-      whole: true,
-      lease: false,
-      events: 0,
-      metadata: null,
-    };
+    const entry: Entry = { before: null, run, events: 0, metadata: null };
     this.runs.set(run.id, entry);
     this.#number(entry, [fact], origin);
   }
@@ -70,13 +53,7 @@ export class FlushState {
     const now = { at: this.at, random: this.#random() };
     const decision = decide(entry.run, command, now, fence);
     if (isRefusal(decision) || decision.repeated === true) return decision;
-    entry.run = { ...decision.run, lastSeq: entry.run.lastSeq };
-    if (command.kind === "renew" || command.kind === "extend") {
-      entry.lease = true;
-      if (decision.run.checkpointChanged !== undefined) entry.whole = true;
-    } else if (command.kind !== "append" && command.kind !== "terminated") {
-      entry.whole = true;
-    }
+    entry.run = decision.run;
     this.#number(entry, decision.facts, origin);
     for (const change of decision.attempt) this.#attempt(entry.run, change);
     return decision;

@@ -12,8 +12,8 @@ import { appendEvents } from "../../../store/events.ts";
 import { commitFlush, recordFlush } from "../../../store/flushes.ts";
 import type { RunDetail } from "../../../store/run-queries.ts";
 import { readRunDetails } from "../../../store/run-queries.ts";
-import type { Results } from "../../../store/run-rows.ts";
-import { insertRuns, updateRunCounters, updateRunLeases, updateRuns } from "../../../store/runs.ts";
+import type { Results, RunWrite } from "../../../store/run-writes.ts";
+import { insertRuns, updateRuns } from "../../../store/run-writes.ts";
 import type { Presence } from "../../../store/runtimes.ts";
 import { touchPresence, touchRuntimes } from "../../../store/runtimes.ts";
 import { insertRunDependencies, insertRunTags } from "../../../store/specs.ts";
@@ -66,40 +66,18 @@ function writeRuns(
   items: readonly Item[],
   writes: Promise<unknown>[],
 ): void {
-  const born: Entry[] = [];
-  const whole: Entry[] = [];
-  const leases: Entry[] = [];
-  const counters: Entry[] = [];
+  const born: RunWrite[] = [];
+  const changed: RunWrite[] = [];
   for (const entry of state.runs.values()) {
-    if (entry.before === null) born.push(entry);
-    else if (entry.whole || (entry.lease && entry.events > 0)) whole.push(entry);
-    else if (entry.lease) leases.push(entry);
-    else if (entry.events > 0) counters.push(entry);
+    const { before, run } = entry;
+    if (run === before) continue;
+    (before === null ? born : changed).push({ before, run, results: resultsOf(entry) });
   }
   if (born.length > 0) {
-    const runs = born.map((entry) => ({ run: entry.run, results: resultsOf(entry) }));
-    writes.push(insertRuns(runner, runs));
+    writes.push(insertRuns(runner, born));
     writeEdges(runner, state, items, writes);
   }
-  if (whole.length > 0) {
-    const runs = whole.map((entry) => ({ run: entry.run, results: resultsOf(entry) }));
-    writes.push(updateRuns(runner, runs));
-  }
-  if (leases.length > 0)
-    writes.push(
-      updateRunLeases(
-        runner,
-        leases.map((entry) => entry.run),
-      ),
-    );
-  if (counters.length > 0) {
-    writes.push(
-      updateRunCounters(
-        runner,
-        counters.map((entry) => entry.run),
-      ),
-    );
-  }
+  if (changed.length > 0) writes.push(updateRuns(runner, changed));
 }
 
 function writeEdges(
