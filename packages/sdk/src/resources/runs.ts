@@ -12,6 +12,7 @@ import type { PageQuery } from "../paging.ts";
 import { backoffMs, isRetryable, sleep } from "../retry.ts";
 import { RunHandle } from "../run-handle.ts";
 import { isTerminal } from "../run-state.ts";
+import { SubmitSender } from "./submit-sender.ts";
 import type {
   Attempt,
   BatchSubmission,
@@ -80,14 +81,17 @@ const PATIENCE_MS = 300_000;
 /** `signalbox.runs` */
 export class Runs {
   readonly #http: Http;
+  readonly #sender: SubmitSender;
 
   constructor(http: Http) {
     this.#http = http;
+    this.#sender = new SubmitSender(http);
   }
 
   /**
    * Submits a run. Without `idempotency_key` one is made, so that a retry after a lost answer finds
-   * the same run. Throws 400 `validation_failed`, 422 `idempotency_mismatch`.
+   * the same run. Calls made while another is under way share a request. Throws 400
+   * `validation_failed`, 422 `idempotency_mismatch`.
    *
    * @example
    * const run = await signalbox.runs.submit({ agent: "reviewer", input: { pr: 42 } });
@@ -97,13 +101,7 @@ export class Runs {
     submission: RunSubmission,
     options: { signal?: AbortSignal } = {},
   ): Promise<RunHandle> {
-    const answer = await this.#http.send<RunSummary>("POST", "/v1/runs", {
-      body: submission,
-      headers: keyHeader(submission),
-      signal: options.signal,
-      retry: true,
-    });
-    return new RunHandle(this, { run: answer.body, created: answer.status === 201 });
+    return new RunHandle(this, await this.#sender.submit(submission, options.signal));
   }
 
   /**
@@ -297,9 +295,4 @@ export class Runs {
 
 function pathOf(id: string): string {
   return `/v1/runs/${encodeURIComponent(id)}`;
-}
-
-/** A key in the body speaks for itself; otherwise a new one goes into the header. */
-function keyHeader(submission: RunSubmission): { [name: string]: string } {
-  return submission.idempotency_key === undefined ? { "idempotency-key": newIdempotencyKey() } : {};
 }

@@ -23,11 +23,14 @@ type Outcome = ({ ok: true } & object) | { ok: false; problem: Problem };
 type Item = {
   json: string;
   bytes: number;
+  parts: number;
   resolve: (result: never) => void;
   reject: (error: SignalboxError) => void;
 };
 
 const MAX_ITEMS = 200;
+/** What the items of one request may hold together: the server takes 500 events. */
+const MAX_PARTS = 500;
 const MAX_BYTES = 1_048_576;
 const REQUEST_MS = 15_000;
 const BACKOFF = { baseMs: 250, capMs: 5_000 };
@@ -49,13 +52,13 @@ export class BatchSender<Result extends object> {
   }
 
   /**
-   * Takes an item as JSON. Resolves with its result; rejects when it is refused or the sender is
-   * closed.
+   * Takes an item as JSON; `parts`: how many things it holds. Resolves with its result; rejects
+   * when it is refused or the sender is closed.
    */
-  push(json: string): Promise<Result> {
+  push(json: string, parts = 1): Promise<Result> {
     if (this.#closing.signal.aborted) return Promise.reject(closed());
     const sent = new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ json, bytes: Buffer.byteLength(json), resolve, reject });
+      this.#queue.push({ json, bytes: Buffer.byteLength(json), parts, resolve, reject });
     });
     if (!this.#sending) {
       this.#sending = true;
@@ -87,13 +90,16 @@ export class BatchSender<Result extends object> {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** The head of the queue: at least one item, at most 200 or about 1 MiB. */
+  /** The head of the queue: at least one item, at most 200, 500 parts or about 1 MiB. */
   #take(): Item[] {
     let count = 0;
     let bytes = 0;
+    let parts = 0;
     for (const item of this.#queue) {
       bytes += item.bytes;
-      if (count > 0 && (count === this.#limit || bytes > MAX_BYTES)) break;
+      parts += item.parts;
+      const isFull = count === this.#limit || bytes > MAX_BYTES || parts > MAX_PARTS;
+      if (count > 0 && isFull) break;
       count += 1;
     }
     return this.#queue.splice(0, count);

@@ -132,7 +132,8 @@ export class AttemptEvents {
     const { fence, onError, sender } = this.#options;
     try {
       const events = piece.map(({ json }) => json).join(",");
-      await sender.push(`${JSON.stringify(fence).slice(0, -1)},"events":[${events}]}`);
+      const json = `${JSON.stringify(fence).slice(0, -1)},"events":[${events}]}`;
+      await sender.push(json, piece.length);
       this.#forget(piece);
       this.#limit = Math.min(MAX_EVENTS, this.#limit * 2);
     } catch (error) {

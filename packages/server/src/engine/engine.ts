@@ -13,6 +13,7 @@ import { systemRandom } from "../std/random.ts";
 import type { Connection, RoleName, SessionOptions } from "../store/db.ts";
 import { Reader } from "../store/db.ts";
 import { Doorbell } from "../store/doorbell.ts";
+import { findKeyByPrefix } from "../store/keys.ts";
 import { listQueues, readProjects } from "../store/projects.ts";
 import { checkIsolation } from "../store/self-check.ts";
 import { ClientSession } from "../store/session.ts";
@@ -40,6 +41,7 @@ import { Dispatcher } from "./services/dispatcher.ts";
 import type { FlushContext, Flushed } from "./services/flush/flush.ts";
 import { RunMemory } from "./services/flush/memory.ts";
 import { Hub } from "./services/hub.ts";
+import { KeyMemory } from "./services/key-memory.ts";
 import { Sweeps } from "./services/sweeps.ts";
 
 export type EngineOptions = {
@@ -68,7 +70,7 @@ const ITEM_DEADLINE_MS = 10_000;
 
 /** Opens the connections and starts the services. The schema must be migrated already. */
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
-  const house = open(options, "signalbox_house", "signalbox house", 2);
+  const house = open(options, "signalbox_house", "signalbox house", { size: 2 });
   const built = build(options, house);
   const { parts, doorbell, sweeps, sessions } = built;
   const closeAll = async (): Promise<void> => {
@@ -134,7 +136,8 @@ function build(options: EngineOptions, house: Reader): Built {
   const { connection, version } = options;
   const doorbell = new Doorbell({ connection, serverId, clock, logger, onRing });
   const ring = (names: Iterable<string>): void => doorbell.ring(names);
-  const reader = open(options, "signalbox_app", "signalbox reader", 4);
+  const reader = open(options, "signalbox_app", "signalbox reader", { size: 4, readOnly: true });
+  const keys = keyMemory(reader, doorbell, clock);
   const late: { work?: Batcher; sweeps?: Sweeps } = {};
   const after = new After({
     hub,
@@ -148,8 +151,10 @@ function build(options: EngineOptions, house: Reader): Built {
   const onCommitted = (flushed: Flushed): void => after.committed(flushed);
   const sessions = ["control", "work", "work"].map((name) => flushSession(options, name));
   const shared = { context, clock, logger, onCommitted };
-  const work = batcher("work", sessions.slice(1), shared);
+  const riders: BatcherOptions["riders"] = (submissions) => dispatcher.riders(submissions);
+  const work = batcher("work", sessions.slice(1), { ...shared, riders });
   const control = batcher("control", sessions.slice(0, 1), shared);
+  const dispatcher = new Dispatcher({ work, hub, clock });
   late.work = work;
   const sweeps = new Sweeps({
     house,
@@ -170,12 +175,13 @@ function build(options: EngineOptions, house: Reader): Built {
     work,
     control,
     reader,
-    writer: open(options, "signalbox_app", "signalbox writer", 2),
+    writer: open(options, "signalbox_app", "signalbox writer", { size: 2 }),
     house,
+    keys,
     hub,
     board,
     after,
-    dispatcher: new Dispatcher({ work, hub, clock }),
+    dispatcher,
     context,
     laneIds: new Map(),
     clock,
@@ -186,7 +192,16 @@ function build(options: EngineOptions, house: Reader): Built {
   return { parts, doorbell, sweeps, sessions };
 }
 
-type Shared = Pick<BatcherOptions, "context" | "clock" | "logger" | "onCommitted">;
+function keyMemory(reader: Reader, doorbell: Doorbell, { mono, wall }: Clock): KeyMemory {
+  return new KeyMemory({
+    look: (prefix) => reader.within([], (runner) => findKeyByPrefix(runner, prefix)),
+    alone: () => doorbell.alone,
+    mono,
+    wall,
+  });
+}
+
+type Shared = Pick<BatcherOptions, "context" | "clock" | "logger" | "onCommitted" | "riders">;
 
 function batcher(name: "work" | "control", sessions: ClientSession[], shared: Shared): Batcher {
   return new Batcher({
@@ -204,8 +219,13 @@ function sessionOptions(role: RoleName, applicationName: string): SessionOptions
   return { role, applicationName, statementTimeoutMs: 10_000, lockTimeoutMs: 2000 };
 }
 
-function open(options: EngineOptions, role: RoleName, name: string, size: number): Reader {
-  return new Reader(options.connection, sessionOptions(role, name), size);
+function open(
+  options: EngineOptions,
+  role: RoleName,
+  name: string,
+  { size, readOnly = false }: { size: number; readOnly?: boolean },
+): Reader {
+  return new Reader(options.connection, { ...sessionOptions(role, name), readOnly }, size);
 }
 
 /**

@@ -11,6 +11,7 @@ import type { DirectiveBoard } from "./services/directives.ts";
 import type { Dispatcher } from "./services/dispatcher.ts";
 import type { FlushContext } from "./services/flush/flush.ts";
 import type { Hub } from "./services/hub.ts";
+import type { KeyMemory } from "./services/key-memory.ts";
 
 export type Parts = {
   readonly work: Batcher;
@@ -20,6 +21,7 @@ export type Parts = {
   /** Seldom writes of operators as `app`: projects, keys, queues, runtimes. */
   readonly writer: Reader;
   readonly house: Reader;
+  readonly keys: KeyMemory;
   readonly hub: Hub;
   readonly board: DirectiveBoard;
   readonly after: After;

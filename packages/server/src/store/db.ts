@@ -61,6 +61,8 @@ export type SessionOptions = {
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly settings?: Readonly<Record<string, string>>;
+  /** The database refuses to write, and an answer need not wait for the end of its transaction. */
+  readonly readOnly?: boolean;
 };
 
 /** The configuration of one session; timeouts are set by the server side and doubled on ours. */
@@ -70,6 +72,7 @@ export function sessionConfig(connection: Connection, session: SessionOptions): 
     statement_timeout: String(session.statementTimeoutMs),
     lock_timeout: String(session.lockTimeoutMs),
     idle_in_transaction_session_timeout: "5000",
+    ...(session.readOnly === true ? { default_transaction_read_only: "on" } : {}),
     TimeZone: "UTC",
     DateStyle: "ISO",
     ...session.settings,
@@ -126,8 +129,10 @@ export function sqlState(error: unknown): string | null {
 /** A pool whose every use is one short transaction that names the projects it may see. */
 export class Reader {
   readonly #pool: pg.Pool;
+  readonly #readOnly: boolean;
 
   constructor(connection: Connection, session: SessionOptions, size: number) {
+    this.#readOnly = session.readOnly === true;
     this.#pool = new pg.Pool({
       ...sessionConfig(connection, session),
       max: size,
@@ -141,20 +146,20 @@ export class Reader {
   /** Runs `use` in a transaction that sees `projects` only. No waiting for anything else inside. */
   async within<T>(projects: readonly string[], use: (runner: Runner) => Promise<T>): Promise<T> {
     const client = await this.#connect();
-    let broken: Error | undefined;
     try {
-      const begun = client.query("begin");
-      const named = client.query(nameProjects(projects));
-      await Promise.all([begun, named]);
-      const result = await use(runnerOf(client));
-      await client.query("commit");
+      // Sent together with the first statement of `use`: one round trip.
+      const begun = Promise.all([client.query("begin"), client.query(nameProjects(projects))]);
+      const [result] = await Promise.all([use(runnerOf(client)), begun]);
+      if (this.#readOnly) releaseAfter(client, client.query("commit"));
+      else {
+        await client.query("commit");
+        client.release();
+      }
       return result;
     } catch (error) {
-      broken = await rollback(client, error);
+      client.release(await rollback(client, error));
       if (isConnectionLoss(error)) throw unreachable(error);
       throw error;
-    } finally {
-      client.release(broken);
     }
   }
 
@@ -169,6 +174,14 @@ export class Reader {
   async end(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+/** What was only read is not made truer by the end of its transaction: nobody waits for it. */
+function releaseAfter(client: pg.PoolClient, committed: Promise<unknown>): void {
+  committed.then(
+    () => client.release(),
+    (error: Error) => client.release(error),
+  );
 }
 
 /** What a caller is told while the database cannot be reached; the cause goes to the log. */

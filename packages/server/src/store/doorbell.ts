@@ -24,11 +24,17 @@ const CHANNEL = "signalbox_doorbell";
 const MAX_PAYLOAD = 7000;
 const PROBE_MS = 10_000;
 const RETRY_MS = 1000;
+/** What a server says that has nothing to say. */
+const HERE = "";
+/** A server that was heard of is in the count of servers by then, or gone. */
+const QUIET_MS = 15_000;
 
 export class Doorbell {
   readonly #options: DoorbellOptions;
   #client: pg.Client | null = null;
-  #others = 0;
+  /** Until it has been counted, there may be one. */
+  #others = 1;
+  #heardAt = -Infinity;
   #pending = new Set<string>();
   #ringing = false;
   #stopped = false;
@@ -38,6 +44,10 @@ export class Doorbell {
     this.#options = options;
   }
 
+  get #id(): string {
+    return this.#options.serverId;
+  }
+
   async start(): Promise<void> {
     await this.#connect();
   }
@@ -45,6 +55,12 @@ export class Doorbell {
   /** How many other servers are up; with none, ringing does nothing. */
   set others(count: number) {
     this.#others = count;
+  }
+
+  /** Whether no other server is up: none was counted, and none has been heard of since. */
+  get alone(): boolean {
+    const quiet = this.#options.clock.mono() - this.#heardAt > QUIET_MS;
+    return this.#client !== null && this.#others === 0 && quiet;
   }
 
   ring(names: Iterable<string>): void {
@@ -85,7 +101,7 @@ export class Doorbell {
       names.push(name);
       this.#pending.delete(name);
     }
-    return JSON.stringify([this.#options.serverId, ...names]);
+    return JSON.stringify([this.#id, ...names]);
   }
 
   async #connect(): Promise<void> {
@@ -102,6 +118,8 @@ export class Doorbell {
     client.on("notification", (message) => this.#heard(message.payload ?? ""));
     await client.connect();
     await client.query(`listen ${CHANNEL}`);
+    // The others learn of this server before it serves, and it of them: they answer.
+    await client.query("select pg_notify($1, $2)", [CHANNEL, JSON.stringify([this.#id])]);
     this.#client = client;
     this.#probeLater(client);
   }
@@ -113,10 +131,18 @@ export class Doorbell {
     } catch {
       return;
     }
-    if (!Array.isArray(names) || names[0] === this.#options.serverId) return;
+    if (!Array.isArray(names) || names[0] === this.#id) return;
+    this.#heardAt = this.#options.clock.mono();
+    if (names.length === 1) this.#answer();
     for (const name of names.slice(1)) {
-      if (typeof name === "string") this.#options.onRing(name);
+      if (typeof name === "string" && name !== HERE) this.#options.onRing(name);
     }
+  }
+
+  /** A server has just begun to listen: it hears of this one. */
+  #answer(): void {
+    const payload = JSON.stringify([this.#id, HERE]);
+    this.#client?.query("select pg_notify($1, $2)", [CHANNEL, payload]).catch(() => {});
   }
 
   #probeLater(client: pg.Client): void {
@@ -133,6 +159,8 @@ export class Doorbell {
   #lost(client: pg.Client): void {
     if (this.#client !== client || this.#stopped) return;
     this.#client = null;
+    // What is said until it is connected again is not heard.
+    this.#heardAt = this.#options.clock.mono();
     this.#cancelTimer();
     void client.end().catch(() => {});
     this.#retry();

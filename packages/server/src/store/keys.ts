@@ -60,14 +60,14 @@ const byPrefix = statement(
    from signalbox.api_key k where k.prefix = $1`,
 );
 
+/** A key with the digest of its secret (hex), and whether it has expired in the database. */
+export type FoundKey = KeyRow & { readonly digest: string; readonly expired: boolean };
+
 /** The key with this public prefix, whatever its project. */
-export async function findKeyByPrefix(
-  runner: Runner,
-  prefix: string,
-): Promise<(KeyRow & { digest: string; expired: boolean }) | null> {
+export async function findKeyByPrefix(runner: Runner, prefix: string): Promise<FoundKey | null> {
   const [, rows] = await Promise.all([
     runner.query(nameKey, [prefix]),
-    runner.query<KeyRow & { digest: string; expired: boolean }>(byPrefix, [prefix]),
+    runner.query<FoundKey>(byPrefix, [prefix]),
   ]);
   return rows[0] ?? null;
 }

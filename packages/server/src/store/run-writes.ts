@@ -278,9 +278,10 @@ export async function updateRuns(runner: Runner, writes: readonly RunWrite[]): P
 const bornColumns: Columns = [
   ...id,
   ...spec,
-  { name: "last_seq", type: "bigint", of: ({ run }) => run.lastSeq },
-  { name: "state", type: "text", of: ({ run }) => stateOf(run.phase) },
-  { name: "due_at", type: "timestamptz", of: ({ run }) => instantText(dueAt(run)) },
+  ...counters,
+  ...lease,
+  ...step,
+  ...attempt,
   ...line,
   ...end,
 ];
@@ -292,7 +293,7 @@ const insert = statement(
    select signalbox.expect(count(*), $${bornColumns.length + 1}, 'insert runs') from w`,
 );
 
-/** Inserts new runs (pending, or already ended in the same flush). Promise: all or none. */
+/** Inserts new runs (pending, or claimed or ended in the same flush). Promise: all or none. */
 export async function insertRuns(runner: Runner, writes: readonly RunWrite[]): Promise<void> {
   await runner.query(insert, [...arraysOf(bornColumns, writes), writes.length]);
 }

@@ -206,6 +206,7 @@ export async function revokeKey(
     });
     return revoked;
   });
+  parts.keys.forget();
   if (row === null) return refuse("not_found", "There is no such key in this project.");
   return keyOf(row);
 }

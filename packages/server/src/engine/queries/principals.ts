@@ -1,12 +1,11 @@
 // Who is asking: from the key a request presents to what it may do.
-// Promises: looked up at every request, so a revoked or expired key is refused at once; digests are
-// compared in constant time and an unknown prefix costs the same comparison (F-119).
+// Promises: a revoked or expired key is refused at once; digests are compared in constant time and
+// an unknown prefix costs the same comparison (F-119).
 // Leaves to others: reading the header, the permission of each route (http).
 
 import type { AttemptPrincipal, Principal } from "../contract.ts";
 import { rolePermissions } from "../../domain/key.ts";
 import { liveAttemptKeys } from "../../store/attempts.ts";
-import { findKeyByPrefix } from "../../store/keys.ts";
 import { digestOf, secretMatches, splitApiKey, splitAttemptKey } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 
@@ -16,7 +15,7 @@ const dummyDigest = digestOf("no such key");
 export async function principal(parts: Parts, key: string): Promise<Principal | null> {
   const split = splitApiKey(key);
   if (split === null) return null;
-  const row = await parts.reader.within([], (runner) => findKeyByPrefix(runner, split.prefix));
+  const row = await parts.keys.find(split.prefix);
   const matches = secretMatches(split.secret, row?.digest ?? dummyDigest);
   if (row === null || !matches || row.expired || row.revoked_at !== null) return null;
   return {

@@ -13,7 +13,7 @@ import type { Logger } from "../../std/logger.ts";
 import { isConnectionLoss, isTransient, sqlState } from "../../store/db.ts";
 import type { FlushContext, Flushed, FlushSession } from "./flush/flush.ts";
 import { didCommit, runFlush, UnknownOutcome } from "./flush/flush.ts";
-import type { Answer, Item, Outcome } from "./flush/items.ts";
+import type { Answer, ClaimItem, Item, Outcome, SubmitItem } from "./flush/items.ts";
 import { weightOf } from "./flush/items.ts";
 
 export type BatcherOptions = {
@@ -32,6 +32,14 @@ export type BatcherOptions = {
   /** How long an item may wait for the database before it is refused as `unavailable`. */
   readonly deadlineMs: number;
   readonly onCommitted: (flushed: Flushed) => void;
+  /** Claims that wait for work and ride along with these submissions. */
+  readonly riders?: (submissions: readonly SubmitItem[]) => readonly Rider[];
+};
+
+/** A waiting claim that a flush takes along. */
+export type Rider = {
+  readonly item: ClaimItem;
+  readonly settle: (outcome: Answer | Refusal) => void;
 };
 
 type Waiting = {
@@ -162,11 +170,26 @@ export class Batcher {
       taken.push(waiting);
       rows += weight;
     }
+    this.#takeRiders(taken);
     for (const { subject } of taken) if (subject !== null) this.#underWay.add(subject);
     this.#queue = [...left, ...this.#queue.slice(index)];
     this.figures.largest = Math.max(this.figures.largest, rows);
     if (this.#queue.length > left.length) this.#wake();
     return taken;
+  }
+
+  /** Whoever waits for work gets what is submitted in the same commit. */
+  #takeRiders(taken: Waiting[]): void {
+    const { riders, clock } = this.#options;
+    if (riders === undefined || this.#underWay.has(CLAIMS)) return;
+    const submissions = taken.flatMap(({ item }) => (item.kind === "submit" ? [item] : []));
+    if (submissions.length === 0) return;
+    const since = clock.mono();
+    for (const { item, settle } of riders(submissions)) {
+      const weight = weightOf(item);
+      this.#waitingRows += weight;
+      taken.push({ item, subject: CLAIMS, weight, since, settle });
+    }
   }
 
   /** Callers move in step: without sharing, all would be in one flush and none beside it. */

@@ -41,6 +41,7 @@ function runtimeRefusal(runtime: RuntimeRow | undefined, name: string): Refusal 
 }
 
 export type ClaimContext = {
+  readonly candidates: readonly PendingRun[];
   readonly lanes: ReadonlyMap<string, LaneKey>;
   readonly liveByKey: ReadonlyMap<string, number>;
   readonly newId: () => string;
@@ -63,7 +64,7 @@ export function decideClaims(
   const byProject = groupBy(open, ({ item }) => item.projectId);
   for (const [projectId, own] of byProject) {
     const offers = own.map(({ item, index }) => offerOf(facts, item, index));
-    const candidates = candidatesOf(facts.candidates, projectId, context.lanes);
+    const candidates = candidatesOf(context, projectId);
     const admission = admit(candidates, offers, admitFacts(state, facts, projectId, context));
     const granted = groupBy(admission.grants, (grant) => grant.offer.id);
     for (const [index, grants] of granted) {
@@ -72,7 +73,7 @@ export function decideClaims(
       outcomes[index] = { answer: { kind: "claim", grants: done, at: state.at } };
     }
     for (const run of admission.keyTaken) {
-      state.hold(run);
+      if (!state.runs.has(run.id)) state.hold(run);
       state.apply(run.id, { kind: "hold_key" }, house);
     }
   }
@@ -101,14 +102,20 @@ function offerOf(facts: Facts, item: ClaimItem, id: number): Offer {
   };
 }
 
-function candidatesOf(
-  runs: readonly Run[],
-  projectId: string,
-  lanes: ReadonlyMap<string, LaneKey>,
-): Candidate[] {
-  return runs
-    .filter((run): run is PendingRun => run.projectId === projectId && run.phase === "pending")
+function candidatesOf({ candidates, lanes }: ClaimContext, projectId: string): Candidate[] {
+  return candidates
+    .filter((run) => run.projectId === projectId)
     .map((run) => ({ run, lane: lanes.get(run.laneId) as LaneKey }));
+}
+
+/**
+ * What may be claimed: the locked candidates as this flush has left them, and what was born ready
+ * in it, which nobody else can see yet.
+ */
+export function claimable(state: FlushState, locked: readonly Run[]): PendingRun[] {
+  const runs = locked.map((run) => state.runs.get(run.id)?.run ?? run);
+  for (const { before, run } of state.runs.values()) if (before === null) runs.push(run);
+  return runs.filter((run): run is PendingRun => run.phase === "pending" && run.held === 0);
 }
 
 function admitFacts(
@@ -149,7 +156,7 @@ function grant(
   attemptId: string,
 ): Granted[] {
   const { run, agent } = given;
-  state.hold(run);
+  if (!state.runs.has(run.id)) state.hold(run);
   const { runtime, leaseMs } = item;
   const command = { kind: "claim", attemptId, runtime, agent, leaseMs } as const;
   const decision = state.apply(run.id, command, item.origin);

@@ -11,7 +11,7 @@ import { isConnectionLoss } from "../../../store/db.ts";
 import { flushCommitted, rollbackFlush } from "../../../store/flushes.ts";
 import type { RuntimeRow } from "../../../store/runtimes.ts";
 import { readLanes } from "../../../store/specs.ts";
-import { decideClaims, keysOf } from "./decide-claims.ts";
+import { claimable, decideClaims, keysOf } from "./decide-claims.ts";
 import { decidePresence, decideRun, decideSubmit } from "./decide-items.ts";
 import type { Change, ClaimItem, Granted, Item, Outcome } from "./items.ts";
 import type { Facts } from "./read.ts";
@@ -155,22 +155,27 @@ async function decideAll(
   for (const row of facts.dependencies) state.dependencies.set(row.runId, row);
   if (context.runtimes.size > MAX_REMEMBERED) context.runtimes.clear();
   for (const row of facts.runtimes) context.runtimes.set(`${row.project_id}/${row.name}`, row);
+  // Claims come last: what is submitted in this flush can be claimed in it.
+  const decided = items.map((item) => decideItem(state, facts, item));
   const claims = items.filter((item) => item.kind === "claim");
-  const granted =
-    claims.length === 0 ? [] : await claimAll(runner, state, { facts, claims, context });
+  if (claims.length === 0) return decided as Outcome[];
+  const granted = await claimAll(runner, state, { facts, claims, context });
   let nextClaim = 0;
-  return items.map((item): Outcome => {
-    switch (item.kind) {
-      case "run":
-        return decideRun(state, facts, item);
-      case "submit":
-        return decideSubmit(state, facts, item);
-      case "presence":
-        return decidePresence(state, facts, item);
-      case "claim":
-        return granted[nextClaim++] as Outcome;
-    }
-  });
+  return decided.map((outcome) => outcome ?? (granted[nextClaim++] as Outcome));
+}
+
+/** Null for claims. */
+function decideItem(state: FlushState, facts: Facts, item: Item): Outcome | null {
+  switch (item.kind) {
+    case "run":
+      return decideRun(state, facts, item);
+    case "submit":
+      return decideSubmit(state, facts, item);
+    case "presence":
+      return decidePresence(state, facts, item);
+    case "claim":
+      return null;
+  }
 }
 
 async function claimAll(
@@ -180,16 +185,18 @@ async function claimAll(
 ): Promise<Outcome[]> {
   const { facts, claims, context } = given;
   if (context.lanes.size > MAX_REMEMBERED) context.lanes.clear();
+  const candidates = claimable(state, facts.candidates);
   const unknown = new Set(
-    facts.candidates.map((run) => run.laneId).filter((id) => !context.lanes.has(id)),
+    candidates.map((run) => run.laneId).filter((id) => !context.lanes.has(id)),
   );
-  const keys = keysOf(facts.candidates);
+  const keys = keysOf(candidates);
   const [lanes, liveByKey] = await Promise.all([
     unknown.size === 0 ? [] : readLanes(runner, [...unknown]),
     keys.length === 0 ? new Map<string, number>() : countLiveByKey(runner, keys),
   ]);
   for (const { id, ...lane } of lanes) context.lanes.set(id, lane);
   return decideClaims(state, facts, claims, {
+    candidates,
     lanes: context.lanes,
     liveByKey,
     newId: context.newId,
