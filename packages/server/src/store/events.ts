@@ -20,7 +20,7 @@ export type EventRow = {
   traceparent: string | null;
 };
 
-const lockFeeds = statement(
+const lockFeedCounters = statement(
   "lock_feed_counters",
   `select f.n from signalbox.feed_counter f where f.project_id = any ($1::uuid[])
    order by f.project_id for no key update`,
@@ -72,16 +72,28 @@ function places(): Column<EventRow> {
   return { name: "place", type: "bigint", of };
 }
 
-const append = statement(
-  "append_events",
-  `with f as (update signalbox.feed_counter f set n = f.n + c.events
-     from unnest($${appended.length + 2}::uuid[], $${appended.length + 3}::bigint[])
+const columnCount = appended.length + 1;
+
+/** The statement that appends; `and` is what else it does. */
+function appending(and: string, result: string): string {
+  return `with f as (update signalbox.feed_counter f set n = f.n + c.events
+     from unnest($${columnCount + 1}::uuid[], $${columnCount + 2}::bigint[])
        as c(project_id, events)
      where f.project_id = c.project_id returning f.project_id, f.n - c.events as base),
    w as (insert into signalbox.event (feed, ${namesOf(appended)})
      select f.base + n.place, ${valuesOf(appended)}
-     from ${batch([...appended, places()])} join f on f.project_id = n.project_id returning 1)
-   select signalbox.expect(count(*), $${appended.length + 4}, 'append events') from w`,
+     from ${batch([...appended, places()])} join f on f.project_id = n.project_id returning 1)${and}
+   select signalbox.expect(count(*), $${columnCount + 3}, 'append events')${result} from w`;
+}
+
+const append = statement("append_events", appending("", ""));
+const appendInFlush = statement(
+  "append_events_of_flush",
+  appending(
+    `,
+   l as (insert into signalbox.flush (id, at) values ($${columnCount + 4}, clock_timestamp()))`,
+    ", pg_current_xact_id()::xid::text as version",
+  ),
 );
 
 /**
@@ -89,13 +101,41 @@ const append = statement(
  * are locked in order first; this is the last statement before the commit.
  */
 export async function appendEvents(runner: Runner, events: readonly EventRow[]): Promise<void> {
+  await Promise.all([lockFeeds(runner, events), runner.query(append, valuesFor(events))]);
+}
+
+/**
+ * The same, with the row that tells that the flush committed. Returns the version that every row
+ * written in this transaction will have (`xmin`).
+ */
+export async function appendFlushEvents(
+  runner: Runner,
+  events: readonly EventRow[],
+  flushId: string,
+): Promise<string> {
+  const values = [...valuesFor(events), flushId];
+  const [, rows] = await Promise.all([
+    lockFeeds(runner, events),
+    runner.query<{ version: string }>(appendInFlush, values),
+  ]);
+  return rows[0]?.version as string;
+}
+
+function countsOf(events: readonly EventRow[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { projectId } of events) counts.set(projectId, (counts.get(projectId) ?? 0) + 1);
-  const projects = [...counts.keys()];
-  const locked = projects.length > 1 ? runner.query(lockFeeds, [projects]) : Promise.resolve();
+  return counts;
+}
+
+function valuesFor(events: readonly EventRow[]): unknown[] {
+  const counts = countsOf(events);
   const arrays = arraysOf([...appended, places()], events);
-  const values = [...arrays, projects, [...counts.values()], events.length];
-  await Promise.all([locked, runner.query(append, values)]);
+  return [...arrays, [...counts.keys()], [...counts.values()], events.length];
+}
+
+async function lockFeeds(runner: Runner, events: readonly EventRow[]): Promise<void> {
+  const projects = [...countsOf(events).keys()];
+  if (projects.length > 1) await runner.query(lockFeedCounters, [projects]);
 }
 
 export type StoredEvent = {

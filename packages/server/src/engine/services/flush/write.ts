@@ -8,7 +8,7 @@ import { isEnded } from "../../../domain/run.ts";
 import { sha256Hex } from "../../../std/digest.ts";
 import { insertAttempts, updateAttempts } from "../../../store/attempts.ts";
 import type { Runner } from "../../../store/db.ts";
-import { appendEvents } from "../../../store/events.ts";
+import { appendFlushEvents } from "../../../store/events.ts";
 import { commitFlush, recordFlush } from "../../../store/flushes.ts";
 import type { RunDetail } from "../../../store/run-queries.ts";
 import { readRunDetails } from "../../../store/run-queries.ts";
@@ -46,9 +46,11 @@ export async function writeFlush(
   if (state.attempts.size > 0) writes.push(updateAttempts(runner, [...state.attempts.values()]));
   if (extra.touched.length > 0) writes.push(touchRuntimes(runner, extra.touched));
   if (extra.present.length > 0) writes.push(touchPresence(runner, extra.present));
-  const version = recordFlush(runner, extra.flushId);
+  const version =
+    state.events.length === 0
+      ? recordFlush(runner, extra.flushId)
+      : appendFlushEvents(runner, state.events, extra.flushId);
   writes.push(version);
-  if (state.events.length > 0) writes.push(appendEvents(runner, state.events));
   const details =
     extra.granted.length === 0 ? Promise.resolve([]) : readRunDetails(runner, extra.granted);
   writes.push(details);
