@@ -31,6 +31,8 @@ export { EmbeddedRefused } from "./postgres/index.ts";
 export { type StartRefusal, StartRefused } from "./start-refused.ts";
 export { SchemaRefused } from "./store/migrate.ts";
 export type { ListenAddress } from "./config.ts";
+export type { LimitInput } from "./domain/limit-notice/notice.ts";
+export { type LimitVerdict, parseLimit } from "./domain/limit-notice/parse-limit.ts";
 export type { Logger } from "./std/logger.ts";
 
 /** Options of {@link createSignalbox}. */

@@ -39,8 +39,9 @@ import { DirectiveBoard } from "./services/directives.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
 
 import type { FlushContext, Flushed } from "./services/flush/flush.ts";
+import { Floors } from "./services/flush/floors.ts";
 import { RunMemory } from "./services/flush/memory.ts";
-import { Hub } from "./services/hub.ts";
+import { Hub, isWork } from "./services/hub.ts";
 import { KeyMemory } from "./services/key-memory.ts";
 import { Sweeps } from "./services/sweeps.ts";
 
@@ -115,6 +116,7 @@ function flushContext(options: EngineOptions): FlushContext {
     offsetMs: options.offsetMs ?? (() => 0),
     lanes: new Map(),
     memory: new RunMemory(),
+    floors: new Floors((options.clock ?? systemClock).mono),
     runtimes: new Map(),
     presence: new Map(),
     mono: (options.clock ?? systemClock).mono,
@@ -131,6 +133,7 @@ function build(options: EngineOptions, house: Reader): Built {
   const serverId = newUuid();
   const context = flushContext(options);
   const onRing = (name: string): void => {
+    if (isWork(name)) context.floors.forget();
     if (!board.heard(name)) hub.ring(name);
   };
   const { connection, version } = options;
@@ -142,6 +145,7 @@ function build(options: EngineOptions, house: Reader): Built {
   const after = new After({
     hub,
     board,
+    floors: context.floors,
     reader,
     work: () => late.work as Batcher,
     logger,

@@ -23,6 +23,9 @@ export type Demand = {
   readonly runtimes: readonly string[];
 };
 
+/** Below every rank: where a lane without a floor is searched from. */
+const LOWEST = Number.MIN_SAFE_INTEGER;
+
 const candidates = statement(
   "claim_candidates",
   `select ${runColumns}
@@ -30,8 +33,10 @@ const candidates = statement(
      queues text[], capabilities text[], agents text[], runtimes text[])
    cross join lateral (
      select l.id, h.rank from signalbox.lane l
+     left join unnest($2::uuid[], $3::bigint[]) as f(lane_id, rank) on f.lane_id = l.id
      cross join lateral (select r.rank from signalbox.run r where r.lane_id = l.id
-       and r.state = 'pending' and r.held = 0 order by r.rank, r.id limit 1) h
+       and r.rank >= coalesce(f.rank, ${LOWEST}) and r.state = 'pending' and r.held = 0
+       order by r.rank, r.id limit 1) h
      where l.project_id = w.project_id and l.runner = any (w.runners)
        and (w.queues is null or l.queue = any (w.queues))
        and l.requires <@ w.capabilities
@@ -41,14 +46,22 @@ const candidates = statement(
          and q.name = l.queue and q.paused_at is not null)
      order by h.rank, l.id limit 64) l
    cross join lateral (
-     select r.* from signalbox.run r where r.lane_id = l.id and r.state = 'pending' and r.held = 0
+     select r.* from signalbox.run r where r.lane_id = l.id and r.rank >= l.rank
+       and r.state = 'pending' and r.held = 0
      order by r.rank, r.id limit w.demand for no key update skip locked) r`,
 );
+
+/** Nothing in a lane below this rank is ready. */
+export type LaneFloor = { readonly laneId: string; readonly rank: number };
 
 /**
  * Locks up to `demand` ready runs of each servable lane. SKIP LOCKED: another server's are left.
  */
-export async function lockCandidates(runner: Runner, demands: readonly Demand[]): Promise<Run[]> {
+export async function lockCandidates(
+  runner: Runner,
+  demands: readonly Demand[],
+  floors: readonly LaneFloor[],
+): Promise<Run[]> {
   const records = demands.map((demand) => ({
     project_id: demand.projectId,
     demand: demand.demand,
@@ -58,7 +71,11 @@ export async function lockCandidates(runner: Runner, demands: readonly Demand[])
     agents: demand.agents,
     runtimes: demand.runtimes,
   }));
-  const rows = await runner.query<RunRow>(candidates, [JSON.stringify(records)]);
+  const rows = await runner.query<RunRow>(candidates, [
+    JSON.stringify(records),
+    floors.map((floor) => floor.laneId),
+    floors.map((floor) => floor.rank),
+  ]);
   return rows.map(runOf);
 }
 

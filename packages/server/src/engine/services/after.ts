@@ -12,6 +12,7 @@ import { dependentsOf, nilUuid } from "../../store/specs.ts";
 import type { Batcher } from "./batcher.ts";
 import type { DirectiveBoard } from "./directives.ts";
 import { directiveName } from "./directives.ts";
+import type { Floors } from "./flush/floors.ts";
 import type { Flushed } from "./flush/flush.ts";
 import type { Change, Item } from "./flush/items.ts";
 import type { Hub } from "./hub.ts";
@@ -27,6 +28,7 @@ export const houseOrigin = (what: string) => ({
 export type AfterOptions = {
   readonly hub: Hub;
   readonly board: DirectiveBoard;
+  readonly floors: Pick<Floors, "ready">;
   readonly reader: Reader;
   readonly work: () => Batcher;
   readonly logger: Logger;
@@ -85,6 +87,7 @@ export class After {
     }
     const ready = after.phase === "pending" && after.held === 0;
     if (ready && (before === null || before.phase !== "pending" || before.held !== 0)) {
+      this.#options.floors.ready(after);
       bells.add(names.work(after.projectId));
     }
     const runtime = before?.runtime ?? null;

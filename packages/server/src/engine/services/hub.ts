@@ -82,3 +82,8 @@ export const names = {
   project: (projectId: string) => `project/${projectId}`,
   work: (projectId: string) => `work/${projectId}`,
 };
+
+/** Whether the name says that there may be work. */
+export function isWork(name: string): boolean {
+  return name.startsWith("work/");
+}

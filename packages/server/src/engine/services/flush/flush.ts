@@ -13,6 +13,7 @@ import type { RuntimeRow } from "../../../store/runtimes.ts";
 import { readLanes } from "../../../store/specs.ts";
 import { claimable, decideClaims, keysOf } from "./decide-claims.ts";
 import { decidePresence, decideRun, decideSubmit } from "./decide-items.ts";
+import type { Floors } from "./floors.ts";
 import type { Change, ClaimItem, Granted, Item, Outcome } from "./items.ts";
 import type { Facts } from "./read.ts";
 import { readFacts } from "./read.ts";
@@ -30,6 +31,7 @@ export type FlushContext = {
   /** Lanes never change, so a server remembers those it has seen. */
   readonly lanes: Map<string, LaneKey>;
   readonly memory: RunMemory;
+  readonly floors: Floors;
   /** Runtimes as last seen, by `project/name`: a hint for finding candidates. */
   readonly runtimes: Map<string, RuntimeRow>;
   /** When this server last wrote the presence of an agent on a runtime (monotonic milliseconds). */
@@ -149,6 +151,7 @@ async function decideAll(
     wait,
     offsetMs: context.offsetMs(),
     remembered: (id) => context.memory.get(id),
+    floors: context.floors,
   });
   state.at = facts.at;
   for (const run of facts.runs) state.hold(run);

@@ -22,6 +22,7 @@ import {
   insertSpecs,
   parentsOpen,
 } from "../../../store/specs.ts";
+import type { Floors } from "./floors.ts";
 import type { ClaimItem, Item, RunItem, SubmitItem } from "./items.ts";
 
 /** Everything a flush knows before it decides. */
@@ -42,7 +43,10 @@ export type Facts = {
   candidates: readonly Run[];
 };
 
-export type ReadOptions = LockOptions & { readonly offsetMs: number };
+export type ReadOptions = LockOptions & {
+  readonly offsetMs: number;
+  readonly floors: Pick<Floors, "begin" | "found">;
+};
 
 export async function readFacts(
   runner: Runner,
@@ -60,7 +64,7 @@ export async function readFacts(
     readSubmits(runner, submits),
     readLocked(runner, runItems, options),
     readRuntimes(runner, items),
-    readClaims(runner, claims, runtimesKnown),
+    readClaims(runner, claims, runtimesKnown, options.floors),
     readStops(runner, projects, items),
     readNow(runner, options.offsetMs),
   ]);
@@ -152,13 +156,15 @@ async function readClaims(
   runner: Runner,
   claims: readonly ClaimItem[],
   runtimesKnown: ReadonlyMap<string, RuntimeRow>,
+  floors: ReadOptions["floors"],
 ): Promise<Pick<Facts, "paused" | "candidates">> {
   if (claims.length === 0) return { paused: [], candidates: [] };
   const projects = [...new Set(claims.map((claim) => claim.projectId))].toSorted();
   const [paused, candidates] = await Promise.all([
     readPausedQueues(runner, projects),
-    lockCandidates(runner, demandsOf(claims, runtimesKnown)),
+    lockCandidates(runner, demandsOf(claims, runtimesKnown), floors.begin()),
   ]);
+  floors.found(candidates);
   return { paused, candidates };
 }
 
