@@ -72,9 +72,15 @@ function arrayOf<T>({ type, of }: Column<T>, rows: readonly T[]): string | null 
   return empty ? null : `{${list}}`;
 }
 
-/** A text array as PostgreSQL writes it. */
-export function textArray(values: readonly string[]): string {
-  return `{${values.map(quoted).join(",")}}`;
+/** What a parameter can be, or an item of one that is an array. */
+export type Plain = string | number | boolean;
+
+/** An array as PostgreSQL writes it. */
+export function arrayText(values: readonly (Plain | null | undefined)[]): string {
+  const items = values.map((value) =>
+    value === null || value === undefined ? "NULL" : quoted(String(value)),
+  );
+  return `{${items.join(",")}}`;
 }
 
 const special = /["\\]/;

@@ -47,7 +47,8 @@ function parseInstant(text: string): number {
   return Date.parse(`${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, "Z")}`);
 }
 
-const types: pg.CustomTypesConfig = {
+/** How values arrive: numbers for int8 and instants, what pg makes of all others. */
+export const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") => {
     if (oid === INT8 || oid === NUMERIC) return numeric;
     if (oid === TIMESTAMPTZ) return parseInstant;

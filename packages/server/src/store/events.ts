@@ -5,7 +5,7 @@
 
 import type { Fact } from "../domain/event.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, namesOf, textArray, valuesOf } from "./batch.ts";
+import { arraysOf, arrayText, batch, instantText, namesOf, valuesOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
@@ -47,7 +47,7 @@ const appended: readonly Column<EventRow>[] = [
   {
     name: "also",
     type: "text",
-    of: ({ fact: { also } }) => (also === undefined || also.length === 0 ? null : textArray(also)),
+    of: ({ fact: { also } }) => (also === undefined || also.length === 0 ? null : arrayText(also)),
     as: "text[]",
   },
   { name: "actor", type: "text", of: (event) => event.actor },

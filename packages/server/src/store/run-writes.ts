@@ -216,7 +216,7 @@ const endFields: Fields = [
   "statusReason",
 ];
 
-/** From the narrowest to the widest; each but the second writes all that those before it write. */
+/** From the narrowest to the widest; each from the third on writes all that those before it do. */
 const updates: readonly Update[] = [
   update("update_run_counters", counters, counterFields),
   update("update_run_leases", lease, ["lease"]),
@@ -271,8 +271,9 @@ const FEW = 64;
 function grouped(writes: readonly RunWrite[]): Map<Update, readonly RunWrite[]> {
   const groups = groupBy(writes, updateFor);
   if (groups.size === 1 || writes.length > FEW) return groups;
-  const widest = groups.has(whole) ? whole : updates.findLast((one) => groups.has(one));
-  return new Map([[widest as Update, writes]]);
+  const needed = [...groups.keys()].flatMap((one) => one.fields);
+  const all = updates.find(({ fields }) => needed.every((field) => fields.includes(field)));
+  return new Map([[groups.has(whole) ? whole : (all ?? whole), writes]]);
 }
 
 /** Writes runs the flush has locked and the law has decided. */

@@ -1,11 +1,13 @@
-// A flush session: one pipelined connection of the role `app` that is made anew after a loss.
+// A flush session: one connection of the role `app`, whose statements fly together (flight.ts), that
+// is made anew after a loss.
 // Promises: at most one connection; a lost one is destroyed, never reused; connecting has a
 // deadline.
 // Leaves to others: retrying (batcher).
 
 import pg from "pg";
 import type { Connection, Runner, SessionOptions } from "./db.ts";
-import { runnerOf, sessionConfig } from "./db.ts";
+import { sessionConfig } from "./db.ts";
+import { FlightRunner } from "./flight.ts";
 
 export class ClientSession {
   readonly #config: pg.ClientConfig;
@@ -13,7 +15,7 @@ export class ClientSession {
   #runner: Runner | null = null;
 
   constructor(connection: Connection, session: SessionOptions) {
-    this.#config = sessionConfig(connection, session);
+    this.#config = { ...sessionConfig(connection, session), pipeline: false };
   }
 
   async runner(): Promise<Runner> {
@@ -27,7 +29,7 @@ export class ClientSession {
     });
     await client.connect();
     this.#client = client;
-    this.#runner = runnerOf(client);
+    this.#runner = new FlightRunner(client);
     return this.#runner;
   }
 

@@ -84,6 +84,7 @@ export async function runFlush(
 ): Promise<Flushed> {
   const { context } = options;
   const runner = await session.runner();
+  context.memory.meet(runner);
   const flushId = context.newId();
   let sent = false;
   let flushed: Flushed | null = null;

@@ -12,6 +12,7 @@ const MAX_RUNS = 10_000;
 
 export class RunMemory {
   readonly #runs = new Map<string, RememberedRun>();
+  readonly #connections = new WeakSet<object>();
 
   get(id: string): RememberedRun | undefined {
     return this.#runs.get(id);
@@ -23,6 +24,13 @@ export class RunMemory {
    */
   clear(): void {
     this.#runs.clear();
+  }
+
+  /** A flush goes through this connection; behind one that is new there may be another database. */
+  meet(connection: object): void {
+    if (this.#connections.has(connection)) return;
+    this.#connections.add(connection);
+    this.clear();
   }
 
   /** Remembers runs as a committed flush left them. `version`: the transaction of that flush. */
