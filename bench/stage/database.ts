@@ -14,6 +14,8 @@ export type OwnDatabase = {
   url: string;
   /** Where it lives, for the evidence. */
   where: string;
+  /** Another new database on the same server, dropped with this one; its URL. */
+  another: () => Promise<string>;
   close: () => Promise<void>;
 };
 
@@ -21,13 +23,16 @@ type Host = { url: string; stop: () => Promise<void> };
 
 const GIVEN = "TEST_DATABASE_URL";
 
-async function findHost(folder: string): Promise<Host> {
+type Settings = Record<string, string>;
+type Starter = (options: { dataDir: string; settings: Settings }) => Promise<Host>;
+
+async function findHost(folder: string, settings: Settings): Promise<Host> {
   const given = process.env[GIVEN] ?? "";
   if (given !== "") return { url: given, stop: async () => {} };
   const module = (await import(pathToFileURL(serverModule("postgres/index.js")).href)) as {
-    startEmbedded: (options: { dataDir: string }) => Promise<Host>;
+    startEmbedded: Starter;
   };
-  return module.startEmbedded({ dataDir: folder });
+  return module.startEmbedded({ dataDir: folder, settings });
 }
 
 async function onHost(url: string, sql: string): Promise<void> {
@@ -40,17 +45,25 @@ async function onHost(url: string, sql: string): Promise<void> {
   }
 }
 
-/** Makes the database. `folder`: an empty one, for the PostgreSQL in the box. */
-export async function makeDatabase(folder: string): Promise<OwnDatabase> {
-  const host = await findHost(folder);
-  const name = `signalbox_campaign_${randomBytes(5).toString("hex")}`;
-  await onHost(host.url, `create database ${name}`);
-  return {
+/** Makes the database. `folder` (an empty one) and `settings` are for the PostgreSQL in the box. */
+export async function makeDatabase(folder: string, settings: Settings = {}): Promise<OwnDatabase> {
+  const host = await findHost(folder, settings);
+  const names: string[] = [];
+  const another = async (): Promise<string> => {
+    const name = `signalbox_campaign_${randomBytes(5).toString("hex")}`;
+    names.push(name);
+    await onHost(host.url, `create database ${name}`);
     // Not `new URL`: one that names a socket has no host, which it refuses.
-    url: host.url.replace(/^(postgres(?:ql)?:\/\/[^/]*\/)[^?]*/, `$1${name}`),
+    return host.url.replace(/^(postgres(?:ql)?:\/\/[^/]*\/)[^?]*/, `$1${name}`);
+  };
+  return {
+    url: await another(),
+    another,
     where: process.env[GIVEN] ? `on the server of ${GIVEN}` : "on a PostgreSQL in the box",
     close: async () => {
-      await onHost(host.url, `drop database if exists ${name} with (force)`);
+      for (const name of names) {
+        await onHost(host.url, `drop database if exists ${name} with (force)`);
+      }
       await host.stop();
     },
   };

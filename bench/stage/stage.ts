@@ -39,6 +39,8 @@ export class Stage {
   postgres: Record<string, string> | null = null;
   /** Sentences for the evidence: what a figure does not say. */
   readonly notes: string[] = [];
+  /** Pages for the evidence, by file name: what no figure can say. */
+  readonly documents = new Map<string, string>();
   readonly #halt: (() => void)[] = [];
   readonly #undo: (() => Promise<void>)[] = [];
 

@@ -2,7 +2,8 @@
 // Promises: a lone submission is sent at once, by itself; those that are made while a request is
 // under way, or in the same turn, go together in the next one, each with its own answer; one bad
 // neighbour fails nobody (a batch that is refused as a whole is halved until the cause stands
-// alone); the caller's abort is heard at once, also when its run is part of a batch.
+// alone); a submission has one key, however often and in whatever company it is sent; the caller's
+// abort is heard at once, also when its run is part of a batch.
 // Leaves to others: repeating (`http.ts`: safe, since every submission carries a key).
 
 import { errorFromProblem, isSignalboxError } from "../errors.ts";
@@ -17,6 +18,8 @@ export type Submitted = { run: RunSummary; created: boolean };
 type Item = {
   submission: RunSubmission;
   json: string;
+  /** Its idempotency key, when the caller gave none. */
+  key: string | null;
   signal: AbortSignal | undefined;
   resolve: (submitted: Submitted) => void;
   reject: (error: unknown) => void;
@@ -41,7 +44,8 @@ export class SubmitSender {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
       const json = JSON.stringify(submission);
-      const item: Item = { submission, json, signal, resolve, reject };
+      const key = submission.idempotency_key === undefined ? newIdempotencyKey() : null;
+      const item: Item = { submission, json, key, signal, resolve, reject };
       if (signal !== undefined) this.#hear(item, signal);
       this.#queue.push(item);
       if (this.#requests < MAX_REQUESTS) this.#start();
@@ -64,11 +68,13 @@ export class SubmitSender {
   #start(): void {
     this.#requests += 1;
     // What is submitted in the same turn goes together.
-    queueMicrotask(() => void this.#sendAll().finally(() => (this.#requests -= 1)));
+    queueMicrotask(() => void this.#sendAll());
   }
 
   async #sendAll(): Promise<void> {
     while (this.#queue.length > 0) await this.#send(this.#take());
+    // In the same step as the look at the queue: who comes after it starts a request.
+    this.#requests -= 1;
   }
 
   #take(): Item[] {
@@ -94,7 +100,7 @@ export class SubmitSender {
       );
       for (const [index, item] of items.entries()) settle(item, results[index]);
     } catch (error) {
-      if (isSignalboxError(error) && !isRetryable(error) && error.status >= 400) {
+      if (isOfItems(error)) {
         const middle = Math.ceil(items.length / 2);
         await this.#send(items.slice(0, middle));
         await this.#send(items.slice(middle));
@@ -102,12 +108,12 @@ export class SubmitSender {
     }
   }
 
-  async #sendOne({ submission, json, signal, resolve, reject }: Item): Promise<void> {
+  async #sendOne({ json, key, signal, resolve, reject }: Item): Promise<void> {
     try {
       const answer = await this.#http.send<RunSummary>("POST", "/v1/runs", {
         json,
-        // A key in the body speaks for itself; otherwise a new one goes into the header.
-        headers: hasKey(submission) ? {} : { "idempotency-key": newIdempotencyKey() },
+        // A key in the body speaks for itself; otherwise ours goes into the header.
+        headers: key === null ? {} : { "idempotency-key": key },
         signal,
         retry: true,
       });
@@ -124,11 +130,12 @@ function settle(item: Item, result: BatchSubmitResult | undefined): void {
   else item.reject(new Error("Signalbox: the answer names fewer runs than were submitted"));
 }
 
-function hasKey({ idempotency_key: key }: RunSubmission): boolean {
-  return key !== undefined;
+/** Whether one item may be the cause; a key that is refused is refused for all of them. */
+function isOfItems(error: unknown): boolean {
+  if (!isSignalboxError(error) || isRetryable(error)) return false;
+  return error.status >= 400 && error.status !== 401 && error.status !== 403;
 }
 
-function withKey({ submission, json }: Item): string {
-  if (hasKey(submission)) return json;
-  return JSON.stringify({ ...submission, idempotency_key: newIdempotencyKey() });
+function withKey({ submission, json, key }: Item): string {
+  return key === null ? json : JSON.stringify({ ...submission, idempotency_key: key });
 }

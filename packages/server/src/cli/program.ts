@@ -27,6 +27,7 @@ const groups: Readonly<Record<string, string>> = {
   queues: "List, pause and resume queues",
   projects: "List and create projects",
   keys: "List, create and revoke keys",
+  limits: "Read what providers say when they refuse",
   db: "Migrate, address and back up the database",
 };
 

@@ -215,6 +215,8 @@ export interface Engine {
   ): AsyncIterable<wire.Directive>;
 
   health(): Promise<Health>;
+  /** What this server counts about itself, in the text format of Prometheus. */
+  metrics(): Promise<string>;
 }
 
 /** `ready` is false when the database does not answer or the sweeps are late. */

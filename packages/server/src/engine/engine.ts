@@ -25,6 +25,7 @@ import { setStop } from "./commands/stop-project.ts";
 import { cancel, kill } from "./commands/stop-run.ts";
 import { submit } from "./commands/submit.ts";
 import type { Engine, Health } from "./contract.ts";
+import { metricsOf } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
 import { explain } from "./queries/explain.ts";
 import * as fleet from "./queries/fleet.ts";
@@ -55,6 +56,8 @@ export type EngineOptions = {
   readonly offsetMs?: () => number;
   /** Off: nothing is swept unless a test does it. Default on. */
   readonly sweeps?: boolean;
+  /** Rows that may wait in each batcher; beyond it callers are refused. Default 50,000. */
+  readonly maxWaitingRows?: number;
 };
 
 export type RunningEngine = Engine & {
@@ -100,7 +103,8 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     await sweeps.once();
     await parts.after.settled();
   };
-  return { ...verbs(parts), ...questions(parts), health, parts, sweepOnce, stop };
+  const metrics = metricsOf(parts);
+  return { ...verbs(parts), ...questions(parts), health, metrics, parts, sweepOnce, stop };
 }
 
 /** Waits for all of them, also when one has failed, so that nothing opens after the closing. */
@@ -136,7 +140,7 @@ function build(options: EngineOptions, house: Reader): Built {
     if (isWork(name)) context.floors.forget();
     if (!board.heard(name)) hub.ring(name);
   };
-  const { connection, version } = options;
+  const { connection, version, maxWaitingRows: maxWaiting = MAX_WAITING_ROWS } = options;
   const doorbell = new Doorbell({ connection, serverId, clock, logger, onRing });
   const ring = (names: Iterable<string>): void => doorbell.ring(names);
   const reader = open(options, "signalbox_app", "signalbox reader", { size: 4, readOnly: true });
@@ -154,7 +158,7 @@ function build(options: EngineOptions, house: Reader): Built {
   });
   const onCommitted = (flushed: Flushed): void => after.committed(flushed);
   const sessions = ["control", "work", "work"].map((name) => flushSession(options, name));
-  const shared = { context, clock, logger, onCommitted };
+  const shared = { context, clock, logger, onCommitted, maxWaiting };
   const riders: BatcherOptions["riders"] = (submissions) => dispatcher.riders(submissions);
   const work = batcher("work", sessions.slice(1), { ...shared, riders });
   const control = batcher("control", sessions.slice(0, 1), shared);
@@ -205,7 +209,7 @@ function keyMemory(reader: Reader, doorbell: Doorbell, { mono, wall }: Clock): K
   });
 }
 
-type Shared = Pick<BatcherOptions, "context" | "clock" | "logger" | "onCommitted" | "riders">;
+type Shared = Omit<BatcherOptions, "name" | "sessions" | "wait" | "maxRows" | "deadlineMs">;
 
 function batcher(name: "work" | "control", sessions: ClientSession[], shared: Shared): Batcher {
   return new Batcher({
@@ -214,12 +218,12 @@ function batcher(name: "work" | "control", sessions: ClientSession[], shared: Sh
     sessions,
     wait: name === "control",
     maxRows: MAX_FLUSH_ROWS,
-    maxWaiting: MAX_WAITING_ROWS,
     deadlineMs: ITEM_DEADLINE_MS,
   });
 }
 
-function sessionOptions(role: RoleName, applicationName: string): SessionOptions {
+/** How the engine opens a connection of a pool. */
+export function sessionOptions(role: RoleName, applicationName: string): SessionOptions {
   return { role, applicationName, statementTimeoutMs: 10_000, lockTimeoutMs: 2000 };
 }
 
@@ -244,12 +248,14 @@ const pinnedPlans = {
   jit: "off",
 };
 
+/** How the engine opens a connection of a batcher. */
+export function flushOptions(applicationName: string): SessionOptions {
+  const options = sessionOptions("signalbox_app", applicationName);
+  return { ...options, lockTimeoutMs: 200, settings: pinnedPlans };
+}
+
 function flushSession(options: EngineOptions, name: string): ClientSession {
-  return new ClientSession(options.connection, {
-    ...sessionOptions("signalbox_app", `signalbox ${name}`),
-    lockTimeoutMs: 200,
-    settings: pinnedPlans,
-  });
+  return new ClientSession(options.connection, flushOptions(`signalbox ${name}`));
 }
 
 async function healthOf(

@@ -7,7 +7,7 @@
 // objects, timers and row descriptions for each, which was most of what a small flush cost
 // (ADR 0019). Leaves to others: connecting, timeouts, reading the protocol (pg).
 
-import pg from "pg";
+import type pg from "pg";
 import type { Plain } from "./batch.ts";
 import { arrayText } from "./batch.ts";
 import type { Row, Runner, Statement } from "./db.ts";
@@ -169,5 +169,5 @@ class Flight implements pg.Submittable {
 function valueText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (Array.isArray(value)) return arrayText(value as Plain[]);
-  return String(value as Plain);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

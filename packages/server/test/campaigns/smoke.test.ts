@@ -1,24 +1,41 @@
-// The campaigns of bench/ in their quick form: real servers, workers, kills, with tiny counts.
-// Promises: each is the very program that `npm run campaign` runs, so none rots between releases;
-// durations are not judged here. Three at a time, since most of the time they wait for a lease.
-// Leaves to others: the figures (docs/evidence), the campaigns' own checkers (stage.test.ts).
+// The campaigns and benches of bench/ in their quick form: real servers, workers, kills and loads,
+// with tiny counts.
+// Promises: each is the very program that `npm run campaign` or `npm run bench` runs, so none rots
+// between releases; durations are not judged here. Three at a time, since most of the time they
+// wait for a lease or for the database.
+// Leaves to others: the figures (docs/evidence), their own checkers (stage.test.ts, bench.test.ts).
 
 import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { benches } from "../../../../bench/benches/index.ts";
 import { campaigns } from "../../../../bench/campaigns/index.ts";
 import { root } from "../tidy/repository.ts";
 
 const AT_ONCE = 3;
 const LIMIT_MS = 240_000;
-const names = campaigns.map(({ name }) => name);
+
+/** The program of each, and what node must be told for it. */
+const programs = {
+  campaign: [join(root, "bench/dist/main.js")],
+  bench: ["--expose-gc", join(root, "bench/dist/bench.js")],
+} as const;
+type Kind = keyof typeof programs;
+
+const names: Record<Kind, string[]> = {
+  campaign: campaigns.map(({ name }) => name),
+  bench: benches.map(({ name }) => name),
+};
+const all = (["campaign", "bench"] as const).flatMap((kind) =>
+  names[kind].map((name) => [kind, name] as const),
+);
 
 type Played = { code: number; said: string };
 const played = new Map<string, Promise<Played>>();
 
-function play(name: string): Promise<Played> {
-  const args = [join(root, "bench/dist/main.js"), name, "--quick"];
+function play(kind: Kind, name: string): Promise<Played> {
+  const args = [...programs[kind], name, "--quick"];
   return new Promise((resolve) => {
     execFile(process.execPath, args, { cwd: root, timeout: LIMIT_MS }, (error, stdout, stderr) => {
       const code = error === null ? 0 : Number(error.code ?? -1);
@@ -30,11 +47,11 @@ function play(name: string): Promise<Played> {
 /** Plays all, a few at a time, in their order. */
 function playAll(): void {
   const ended: Promise<unknown>[] = [];
-  names.forEach((name, n) => {
+  all.forEach(([kind, name], n) => {
     const before = ended[n - AT_ONCE] ?? Promise.resolve();
-    const one = before.then(() => play(name));
+    const one = before.then(() => play(kind, name));
     ended.push(one);
-    played.set(name, one);
+    played.set(`${kind} ${name}`, one);
   });
 }
 
@@ -48,16 +65,20 @@ describe.skipIf(process.platform !== "linux")("in its quick form", () => {
     playAll();
   });
 
-  test.each(names)("%s passes", { timeout: LIMIT_MS }, async (name) => {
-    const { code, said } = (await played.get(name)) ?? { code: -1, said: "not played" };
+  test.each(all)("%s %s passes", { timeout: LIMIT_MS }, async (kind, name) => {
+    const nothing = { code: -1, said: "not played" };
+    const { code, said } = (await played.get(`${kind} ${name}`)) ?? nothing;
     expect(said).toMatch(new RegExp(`^PASS ${name} `, "m"));
     expect(code).toBe(0);
   });
 });
 
-test("a campaign that does not exist is refused with the list of those that do", () => {
-  const args = [join(root, "bench/dist/main.js"), "nothing-of-the-kind"];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  expect(status).toBe(64);
-  for (const name of names) expect(stderr).toContain(name);
-});
+test.each(["campaign", "bench"] as const)(
+  "a %s that does not exist is refused with the list of those that do",
+  (kind) => {
+    const args = [...programs[kind], "nothing-of-the-kind"];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    expect(status).toBe(64);
+    for (const name of names[kind]) expect(stderr).toContain(name);
+  },
+);

@@ -62,6 +62,7 @@ const table: { readonly [line: string]: readonly Role[] | "anybody" } = {
   "GET /v1/events": everyone,
   "GET /healthz": "anybody",
   "GET /readyz": "anybody",
+  "GET /metrics": owners,
   "GET /openapi.json": "anybody",
   "GET /": "anybody",
   "GET /status.css": "anybody",

@@ -8,6 +8,7 @@ import { databaseCommands } from "./db.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
+import { limitsCommands } from "./limits.ts";
 import { operateCommands } from "./operate.ts";
 import { runCommand } from "./run.ts";
 import { runCommands } from "./runs.ts";
@@ -24,6 +25,7 @@ export const commands: readonly CommandSpec[] = [
   ...runCommands,
   eventsCommand,
   ...operateCommands,
+  ...limitsCommands,
   doctorCommand,
   ...databaseCommands,
   completionCommand(() => commands),

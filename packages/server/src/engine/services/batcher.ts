@@ -11,6 +11,7 @@ import { refuse } from "../../domain/refusal.ts";
 import type { Clock } from "../../std/clock.ts";
 import type { Logger } from "../../std/logger.ts";
 import { isConnectionLoss, isTransient, sqlState } from "../../store/db.ts";
+import { BatcherFigures } from "./figures.ts";
 import type { FlushContext, Flushed, FlushSession } from "./flush/flush.ts";
 import { didCommit, runFlush, UnknownOutcome } from "./flush/flush.ts";
 import type { Answer, ClaimItem, Item, Outcome, SubmitItem } from "./flush/items.ts";
@@ -49,6 +50,8 @@ type Waiting = {
   readonly weight: number;
   readonly since: number;
   readonly settle: (outcome: Answer | Refusal) => void;
+  /** Refused while the outcome of its flush was unknown: never again, whatever became of it. */
+  answered: boolean;
 };
 
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -71,6 +74,8 @@ type Lane = {
   busy: boolean;
   flushing: boolean;
   skipLocked: boolean;
+  /** When its present flush began (monotonic milliseconds). */
+  began: number;
 };
 
 export class Batcher {
@@ -82,8 +87,7 @@ export class Batcher {
   readonly #underWay = new Set<string>();
   readonly #loops = new Set<Promise<void>>();
   #stopped = false;
-  /** Figures since the start: flushes, items, and rows of the largest flush. */
-  readonly figures = { flushes: 0, items: 0, largest: 0 };
+  readonly figures = new BatcherFigures();
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -92,6 +96,7 @@ export class Batcher {
       busy: false,
       flushing: false,
       skipLocked: false,
+      began: 0,
     }));
   }
 
@@ -100,6 +105,7 @@ export class Batcher {
     const weight = weightOf(item);
     if (this.#stopped) return Promise.resolve(unavailable("The server is shutting down."));
     if (this.#waitingRows + weight > this.#options.maxWaiting) {
+      this.figures.refused.overloaded += 1;
       return Promise.resolve(
         refuse("overloaded", "Too many operations are waiting; try again shortly.", {
           retry_after_ms: 1000,
@@ -108,8 +114,10 @@ export class Batcher {
     }
     return new Promise((resolve) => {
       this.#waitingRows += weight;
+      this.figures.waiting += 1;
       const since = this.#options.clock.mono();
-      this.#queue.push({ item, subject: subjectOf(item), weight, since, settle: resolve });
+      const subject = subjectOf(item);
+      this.#queue.push({ item, subject, weight, since, settle: resolve, answered: false });
       this.#wake();
     });
   }
@@ -157,6 +165,7 @@ export class Batcher {
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     const most = this.#share();
+    const { maxRows } = this.#options;
     let rows = 0;
     let index = 0;
     for (; index < this.#queue.length; index += 1) {
@@ -166,7 +175,7 @@ export class Batcher {
         left.push(waiting);
         continue;
       }
-      if (taken.length > 0 && rows + weight > most) break;
+      if (taken.length === most || (taken.length > 0 && rows + weight > maxRows)) break;
       taken.push(waiting);
       rows += weight;
     }
@@ -188,16 +197,16 @@ export class Batcher {
     for (const { item, settle } of riders(submissions)) {
       const weight = weightOf(item);
       this.#waitingRows += weight;
-      taken.push({ item, subject: CLAIMS, weight, since, settle });
+      this.figures.waiting += 1;
+      taken.push({ item, subject: CLAIMS, weight, since, settle, answered: false });
     }
   }
 
-  /** Callers move in step: without sharing, all would be in one flush and none beside it. */
+  /** How many items: callers move in step, and without sharing none would be in a flush beside. */
   #share(): number {
-    const { maxRows } = this.#options;
     const free = this.#lanes.filter((lane) => !lane.flushing).length;
     const queued = this.#queue.length;
-    return queued < WORTH_SHARING ? maxRows : Math.min(maxRows, Math.ceil(queued / free));
+    return queued < WORTH_SHARING ? queued : Math.ceil(queued / free);
   }
 
   /** Flushes a batch; returns what must go again. */
@@ -207,9 +216,10 @@ export class Batcher {
     try {
       const wait = this.#options.wait && !lane.skipLocked;
       lane.skipLocked = false;
-      const { context } = this.#options;
+      const { context, clock } = this.#options;
       const items = live.map((waiting) => waiting.item);
-      return this.#settleAll(live, await runFlush(lane.session, items, { wait, context }));
+      lane.began = clock.mono();
+      return this.#settleAll(lane, live, await runFlush(lane.session, items, { wait, context }));
     } catch (error) {
       return this.#failed(lane, live, error);
     }
@@ -217,20 +227,33 @@ export class Batcher {
 
   async #failed(lane: Lane, batch: readonly Waiting[], error: unknown): Promise<Waiting[]> {
     const { logger, name } = this.#options;
-    if (error instanceof UnknownOutcome) return this.#lookUp(lane, batch, error);
+    const { failed, refused } = this.figures;
+    if (error instanceof UnknownOutcome) {
+      failed.unknown += 1;
+      return this.#lookUp(lane, batch, error);
+    }
     if (isTransient(error)) {
+      failed.retried += 1;
       // A lock that was not got in time: the next flush leaves locked rows out, the others commit.
       lane.skipLocked = sqlState(error) === LOCK_NOT_AVAILABLE;
       await this.#pause(isConnectionLoss(error) ? RECONNECT_MS : RETRY_MS);
       return [...batch];
     }
     if (batch.length > 1) {
+      failed.halved += 1;
       const middle = Math.ceil(batch.length / 2);
-      const first = await this.#flush(lane, batch.slice(0, middle));
-      return [...first, ...(await this.#flush(lane, batch.slice(middle)))];
+      const again = await this.#flush(lane, batch.slice(0, middle));
+      // What goes again goes before what came later about the same subject.
+      const subjects = new Set(again.flatMap(({ subject }) => subject ?? []));
+      const [rest, later] = parted(
+        batch.slice(middle),
+        ({ subject }) => !subjects.has(`${subject}`),
+      );
+      return [...again, ...later, ...(await this.#flush(lane, rest))];
     }
     logger.error({ batcher: name, err: error }, "a flush failed for one item");
     const poison = batch[0] as Waiting;
+    refused.poisoned += 1;
     this.#answer(poison, refuse("internal", "The operation could not be stored."));
     return [];
   }
@@ -244,8 +267,8 @@ export class Batcher {
     for (;;) {
       await this.#pause(RECONNECT_MS);
       try {
-        if (!(await didCommit(lane.session, unknown))) return [...batch];
-        return this.#settleAll(batch, unknown.flushed);
+        if (!(await didCommit(lane.session, unknown))) return batch.filter((one) => !one.answered);
+        return this.#settleAll(lane, batch, unknown.flushed);
       } catch (error) {
         this.#options.logger.debug({ err: error }, "the outcome of a flush is still unknown");
         if (this.#refuseLate(batch).length === 0) return [];
@@ -262,25 +285,32 @@ export class Batcher {
     }
   }
 
-  #settleAll(batch: readonly Waiting[], flushed: Flushed): Waiting[] {
-    this.figures.flushes += 1;
-    this.figures.items += batch.length;
+  #settleAll({ began }: Lane, batch: readonly Waiting[], flushed: Flushed): Waiting[] {
+    const { figures } = this;
+    figures.flushes += 1;
+    figures.items += batch.length;
+    figures.sizes.add(batch.length);
+    const times = { began, now: this.#options.clock.mono() };
     const again = batch.filter((waiting, index) =>
-      this.#settle(waiting, flushed.outcomes[index] as Outcome),
+      this.#settle(waiting, flushed.outcomes[index] as Outcome, times),
     );
     this.#follow(flushed);
     return again;
   }
 
   /** Answers an item; true when it must go again. */
-  #settle(waiting: Waiting, outcome: Outcome): boolean {
-    if ("again" in outcome) return true;
+  #settle(waiting: Waiting, outcome: Outcome, times: { began: number; now: number }): boolean {
+    if ("again" in outcome) return !waiting.answered;
+    if (!waiting.answered) this.figures.answer(waiting.since, times);
     this.#answer(waiting, "answer" in outcome ? outcome.answer : outcome.refusal);
     return false;
   }
 
   #answer(waiting: Waiting, outcome: Answer | Refusal): void {
+    if (waiting.answered) return;
+    waiting.answered = true;
     this.#waitingRows -= waiting.weight;
+    this.figures.waiting -= 1;
     waiting.settle(outcome);
   }
 
@@ -288,6 +318,7 @@ export class Batcher {
     const oldest = this.#options.clock.mono() - this.#options.deadlineMs;
     return batch.filter((waiting) => {
       if (waiting.since >= oldest) return true;
+      if (!waiting.answered) this.figures.refused.late += 1;
       this.#answer(waiting, unavailable("The database did not take the operation in time."));
       return false;
     });
@@ -298,6 +329,11 @@ export class Batcher {
       this.#options.clock.setDeadline(ms, resolve);
     });
   }
+}
+
+/** Those that `fits` is true of, and the others. */
+function parted(all: readonly Waiting[], fits: (one: Waiting) => boolean): [Waiting[], Waiting[]] {
+  return [all.filter(fits), all.filter((one) => !fits(one))];
 }
 
 /** After the callbacks of this turn of the event loop and everything they awaited. */

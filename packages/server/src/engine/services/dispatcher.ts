@@ -90,7 +90,9 @@ export class Dispatcher {
       void rung.then(() => claims.delete(parked));
     });
     await Promise.race([rung, ridden]);
-    if (claims.size === 0) this.#parked.delete(item.projectId);
+    // Another claim may have emptied it before, and a third begun a new one since.
+    const isLast = claims.size === 0 && this.#parked.get(item.projectId) === claims;
+    if (isLast) this.#parked.delete(item.projectId);
     return { asked };
   }
 

@@ -41,7 +41,11 @@ export class Hub {
     };
     const entry = (): void => wake();
     this.#enter(name, entry);
-    const stop = (): void => this.#leave(name, entry);
+    // Whoever listens no more has no timer and no signal left that would wake it.
+    const stop = (): void => {
+      this.#leave(name, entry);
+      wake();
+    };
     const wait = (ms: number, signal: AbortSignal): Promise<void> => {
       if (rung || signal.aborted || this.#closed) return Promise.resolve();
       return new Promise((resolve) => {

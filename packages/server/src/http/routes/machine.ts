@@ -1,7 +1,8 @@
 // What machines and passers-by may see without a key: health, readiness, the API description, and
-// one page for people.
-// Promises: nothing of any project; a few bytes; no cookie, no script.
-// Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`).
+// one page for people. With the owner's key: the figures of the server.
+// Promises: without a key nothing of any project; a few bytes; no cookie, no script.
+// Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`), the figures
+// (engine/metrics.ts).
 
 import { Type } from "../typebox.ts";
 import type { Health } from "../../engine/contract.ts";
@@ -60,7 +61,23 @@ function page(url: string, type: string, text: (state: () => Promise<Health>) =>
   });
 }
 
-/** The routes that need no key. `describe` makes the OpenAPI document. */
+/** Figures of all projects together tell a project about the others: they are the owner's. */
+const metrics = route({
+  ...base,
+  auth: "own",
+  tag: "hidden",
+  url: "/metrics",
+  operationId: "metrics",
+  summary: "For Prometheus: what this server counts about itself",
+  responses: { 200: Type.String() },
+  handle: async ({ engine }) => ({
+    status: 200,
+    body: await engine.metrics(),
+    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+  }),
+});
+
+/** The routes of machines and passers-by. `describe` makes the OpenAPI document. */
 export function machineRoutes(version: string, describe: () => object): Route[] {
   const openapi = route({
     ...base,
@@ -73,6 +90,7 @@ export function machineRoutes(version: string, describe: () => object): Route[] 
   return [
     healthz,
     readyz,
+    metrics,
     openapi,
     page("/", "text/html; charset=utf-8", async (state) =>
       statusPage(version, await readyOf(state)),
