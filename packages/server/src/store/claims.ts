@@ -23,7 +23,10 @@ export type Demand = {
   readonly runtimes: readonly string[];
 };
 
-/** Below every rank: where a lane without a floor is searched from. */
+/**
+ * Below every rank: where a lane without a floor is searched from. Chosen by `case`: row-level
+ * security keeps `coalesce` out of the index condition, and the floor would only filter.
+ */
 const LOWEST = Number.MIN_SAFE_INTEGER;
 
 const candidates = statement(
@@ -35,7 +38,7 @@ const candidates = statement(
      select l.id, h.rank from signalbox.lane l
      left join unnest($2::uuid[], $3::bigint[]) as f(lane_id, rank) on f.lane_id = l.id
      cross join lateral (select r.rank from signalbox.run r where r.lane_id = l.id
-       and r.rank >= coalesce(f.rank, ${LOWEST}) and r.state = 'pending' and r.held = 0
+       and r.rank >= case when f.rank is null then ${LOWEST} else f.rank end and r.state = 'pending' and r.held = 0
        order by r.rank, r.id limit 1) h
      where l.project_id = w.project_id and l.runner = any (w.runners)
        and (w.queues is null or l.queue = any (w.queues))

@@ -152,11 +152,11 @@ describe("what may wait is bounded with riders in it too", () => {
 describe("another lane", () => {
   test("takes nobody along while claims are under way; nothing is missed", async () => {
     const one = await riding.scene();
-    const first = await parked(one);
-    const second = await parked(one);
+    const first = await parked(one, { runners: ["a"] });
+    const second = await parked(one, { runners: ["b"] });
     const [lane, beside] = one.lanes as [GatedSession, GatedSession];
     const items = await Promise.all(
-      [{}, {}].map((spec) => submitOf(stage.engine, one.project, [spec])),
+      ["a", "b"].map((runner) => submitOf(stage.engine, one.project, [{ runner }])),
     );
     lane.shut();
     const arrived = lane.arrival();

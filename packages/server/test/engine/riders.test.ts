@@ -188,11 +188,22 @@ describe("a rider is given nothing that is held back", () => {
     expect(await idsOf(waiting)).toEqual([plain]);
   });
 
+  test("work that waits for other work takes nobody along", async () => {
+    const one = await riding.scene();
+    const waiting = await parked(one);
+    const [parent] = await submit(one, { runner: "other" });
+    await submit(one, { dependsOn: [parent as string] });
+    expect(one.flushes.at(-1)?.outcomes).toHaveLength(1);
+    const [plain] = await submit(one, {});
+    expect(await idsOf(waiting)).toEqual([plain]);
+  });
+
   test.each<[string, Partial<NewRun>]>([
     ["another runner", { runner: "other" }],
     ["another queue", { queue: "other" }],
     ["another agent", { agent: "other" }],
     ["another runtime", { runtime: "other" }],
+    ["another time", { notBefore: Date.UTC(2999, 0, 1) }],
   ])("work for %s takes nobody along", async (_, spec) => {
     const one = await riding.scene();
     const waiting = await parked(one, { queues: ["default"] });

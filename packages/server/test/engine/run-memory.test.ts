@@ -83,10 +83,14 @@ describe("what is kept", () => {
     expect(kept).toEqual(["r0", "r2", "new"]);
   });
 
-  test("nothing after a loss", () => {
+  test("nothing once flushes go through a new connection", () => {
     const memory = new RunMemory();
+    const [one, other] = [{}, {}];
+    memory.meet(one);
     memory.keep([named("a")], "7");
-    memory.clear();
+    memory.meet(one);
+    expect(memory.get("a")).toBeDefined();
+    memory.meet(other);
     expect(memory.get("a")).toBeUndefined();
   });
 });

@@ -138,7 +138,7 @@ const ANNOUNCED_AFTER = anyOf("", [
 ]);
 
 /** At most so many announcements are read, from the end: the last one counts. */
-const MOST_READ = 400;
+const MOST_READ = 100;
 
 /** The times that a text announces, the last notice first. */
 export function textHints(text: PlainText): Hint[] {

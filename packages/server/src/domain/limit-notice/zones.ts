@@ -95,6 +95,20 @@ export function zoneAt(text: string, at: number): { name: string; end: number } 
  * zoneOf("Etc/GMT-7")?.offsetMs(0); // 25200000
  */
 export function zoneOf(name: string): Zone | null {
+  const remembered = zones.get(name);
+  if (remembered !== undefined) return remembered;
+  const zone = makeZone(name);
+  // A text of many invented names must not grow it without end.
+  if (zones.size >= MOST_REMEMBERED) zones.clear();
+  zones.set(name, zone);
+  return zone;
+}
+
+/** Making one takes Intl some 50 µs; a text may name the same one a hundred times. */
+const zones = new Map<string, Zone | null>();
+const MOST_REMEMBERED = 100;
+
+function makeZone(name: string): Zone | null {
   const known = spoken[name.toLowerCase()] ?? name;
   if (known === "UTC") return utc;
   const offset = /^([+-])(\d\d):?(\d\d)$/.exec(known);

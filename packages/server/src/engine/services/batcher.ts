@@ -50,7 +50,7 @@ type Waiting = {
   readonly weight: number;
   readonly since: number;
   readonly settle: (outcome: Answer | Refusal) => void;
-  /** Refused while the outcome of its flush was unknown: never again, whatever became of it. */
+  /** Its time was up while the outcome of its flush was unknown: never answered again. */
   answered: boolean;
 };
 
@@ -83,6 +83,7 @@ export class Batcher {
   readonly #lanes: Lane[];
   #queue: Waiting[] = [];
   #waitingRows = 0;
+  #gathering = 0;
   /** Subjects of the flushes under way. */
   readonly #underWay = new Set<string>();
   readonly #loops = new Set<Promise<void>>();
@@ -135,15 +136,15 @@ export class Batcher {
 
   #wake(): void {
     const lane = this.#lanes.find((one) => !one.busy);
-    if (lane === undefined) return;
+    // A lane that gathers takes it: a lone caller stays with one session, whose caches are warm.
+    if (lane === undefined || this.#gathering > 0) return;
     lane.busy = true;
     const loop = this.#run(lane).finally(() => this.#loops.delete(loop));
     this.#loops.add(loop);
   }
 
   async #run(lane: Lane): Promise<void> {
-    // Callers that are answered or heard in this turn of the event loop ride in the same flush.
-    await nextTurn();
+    await this.#gather();
     for (;;) {
       const batch = this.#take();
       if (batch.length === 0) break;
@@ -155,9 +156,16 @@ export class Batcher {
         this.#queue = [...again, ...this.#queue];
         if (this.#queue.length === again.length) await this.#pause(RETRY_MS);
       }
-      await nextTurn();
+      await this.#gather();
     }
     lane.busy = false;
+  }
+
+  /** Callers that are answered or heard in this turn of the event loop ride in the same flush. */
+  async #gather(): Promise<void> {
+    this.#gathering += 1;
+    await nextTurn();
+    this.#gathering -= 1;
   }
 
   /** What may go now: nothing about a subject that is under way, nor what came after it. */
@@ -213,16 +221,29 @@ export class Batcher {
   async #flush(lane: Lane, batch: readonly Waiting[]): Promise<Waiting[]> {
     const live = this.#refuseLate(batch);
     if (live.length === 0) return [];
+    const wait = this.#options.wait && !lane.skipLocked;
     try {
-      const wait = this.#options.wait && !lane.skipLocked;
       lane.skipLocked = false;
       const { context, clock } = this.#options;
       const items = live.map((waiting) => waiting.item);
       lane.began = clock.mono();
       return this.#settleAll(lane, live, await runFlush(lane.session, items, { wait, context }));
     } catch (error) {
+      // Something else than a run is locked (runs are left out): whom it stops must stand alone.
+      if (!wait && isLockTimeout(error) && live.length > 1) return this.#halve(lane, live);
       return this.#failed(lane, live, error);
     }
+  }
+
+  /** Flushes each half by itself: what fails for one item comes to stand alone. */
+  async #halve(lane: Lane, batch: readonly Waiting[]): Promise<Waiting[]> {
+    this.figures.failed.halved += 1;
+    const middle = Math.ceil(batch.length / 2);
+    const again = await this.#flush(lane, batch.slice(0, middle));
+    // What goes again goes before what came later about the same subject.
+    const subjects = new Set(again.flatMap(({ subject }) => subject ?? []));
+    const [rest, later] = parted(batch.slice(middle), ({ subject }) => !subjects.has(`${subject}`));
+    return [...again, ...later, ...(await this.#flush(lane, rest))];
   }
 
   async #failed(lane: Lane, batch: readonly Waiting[], error: unknown): Promise<Waiting[]> {
@@ -235,22 +256,11 @@ export class Batcher {
     if (isTransient(error)) {
       failed.retried += 1;
       // A lock that was not got in time: the next flush leaves locked rows out, the others commit.
-      lane.skipLocked = sqlState(error) === LOCK_NOT_AVAILABLE;
+      lane.skipLocked = isLockTimeout(error);
       await this.#pause(isConnectionLoss(error) ? RECONNECT_MS : RETRY_MS);
       return [...batch];
     }
-    if (batch.length > 1) {
-      failed.halved += 1;
-      const middle = Math.ceil(batch.length / 2);
-      const again = await this.#flush(lane, batch.slice(0, middle));
-      // What goes again goes before what came later about the same subject.
-      const subjects = new Set(again.flatMap(({ subject }) => subject ?? []));
-      const [rest, later] = parted(
-        batch.slice(middle),
-        ({ subject }) => !subjects.has(`${subject}`),
-      );
-      return [...again, ...later, ...(await this.#flush(lane, rest))];
-    }
+    if (batch.length > 1) return this.#halve(lane, batch);
     logger.error({ batcher: name, err: error }, "a flush failed for one item");
     const poison = batch[0] as Waiting;
     refused.poisoned += 1;
@@ -267,7 +277,7 @@ export class Batcher {
     for (;;) {
       await this.#pause(RECONNECT_MS);
       try {
-        if (!(await didCommit(lane.session, unknown))) return batch.filter((one) => !one.answered);
+        if (!(await didCommit(lane.session, unknown))) return [...batch];
         return this.#settleAll(lane, batch, unknown.flushed);
       } catch (error) {
         this.#options.logger.debug({ err: error }, "the outcome of a flush is still unknown");
@@ -300,7 +310,7 @@ export class Batcher {
 
   /** Answers an item; true when it must go again. */
   #settle(waiting: Waiting, outcome: Outcome, times: { began: number; now: number }): boolean {
-    if ("again" in outcome) return !waiting.answered;
+    if ("again" in outcome) return true;
     if (!waiting.answered) this.figures.answer(waiting.since, times);
     this.#answer(waiting, "answer" in outcome ? outcome.answer : outcome.refusal);
     return false;
@@ -339,6 +349,10 @@ function parted(all: readonly Waiting[], fits: (one: Waiting) => boolean): [Wait
 /** After the callbacks of this turn of the event loop and everything they awaited. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === LOCK_NOT_AVAILABLE;
 }
 
 function unavailable(detail: string): Refusal {

@@ -113,7 +113,6 @@ export async function runFlush(
     for (const grant of grants) grant.detail = byId.get(grant.run.id) ?? null;
     return flushed;
   } catch (error) {
-    if (isConnectionLoss(error)) context.memory.clear();
     if (sent && flushed !== null && isConnectionLoss(error)) {
       session.discard();
       throw new UnknownOutcome(flushId, flushed, error);

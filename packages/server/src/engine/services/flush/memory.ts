@@ -19,18 +19,14 @@ export class RunMemory {
   }
 
   /**
-   * Forgets everything: after a loss another database may answer (a standby, a restored backup),
-   * in which the same transaction numbers name other writes.
+   * A flush goes through this connection. Before the first one everything is forgotten: another
+   * database may answer there (a standby, a restored backup), in which the same transaction numbers
+   * name other writes.
    */
-  clear(): void {
-    this.#runs.clear();
-  }
-
-  /** A flush goes through this connection; behind one that is new there may be another database. */
   meet(connection: object): void {
     if (this.#connections.has(connection)) return;
     this.#connections.add(connection);
-    this.clear();
+    this.#runs.clear();
   }
 
   /** Remembers runs as a committed flush left them. `version`: the transaction of that flush. */
