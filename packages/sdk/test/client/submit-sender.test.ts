@@ -103,7 +103,7 @@ describe("who shares a request", () => {
     expect(sizesOf(peer.requests.slice(3))).toEqual([1, 2]);
   });
 
-  test("a key of the caller's stays, and what is submitted anew under it is told apart", async () => {
+  test("a key of the caller's stays, and what is submitted again under it is told", async () => {
     peer.on(MANY, (request, response) => {
       const results = itemsOf(request).map((item) => ({
         ...accept(item.input),
@@ -261,7 +261,7 @@ describe("a caller that gives up", () => {
     expect(peer.requests.map(inputsOf)).toEqual([[1, 2], [3], [5]]);
   });
 
-  test("while its run is on its way in a batch is told at once, the others get theirs", async () => {
+  test("while its run is on its way in a batch is told at once; others get theirs", async () => {
     hold();
     const gone = new AbortController();
     const all = [submit(1), submit(2, {}, gone.signal), submit(3)];

@@ -19,7 +19,9 @@ export const exitCodes = {
   },
   data: {
     code: 65,
-    says: "The server refused what was sent (400, 413, 422): the fields are named.",
+    says:
+      "The server refused what was sent (400, 413, 422), or a line of the input cannot be read: " +
+      "the fields are named.",
   },
   noInput: { code: 66, says: "A file or thing that was named does not exist (404)." },
   unavailable: { code: 69, says: "No server, or no database, answers at the address." },

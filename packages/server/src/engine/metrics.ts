@@ -145,7 +145,7 @@ function linesOf({ name, read, per = 1 }: Metric, parts: Counted): Line[] {
   );
 }
 
-/** What the registry asks of a metric; the library's own would each keep a second set of numbers. */
+/** What the registry asks of a metric; the library's own would keep the same numbers again. */
 function registered(metric: Metric, parts: Counted): Registered {
   const { name, help, type } = metric;
   const own = { name, get: async () => ({ name, help, type, values: linesOf(metric, parts) }) };

@@ -40,7 +40,7 @@ export const problems = {
   project_stopped: no(423, "The project is stopped"),
   rate_limited: later(429, "Too many requests"),
   internal: no(500, "The server made a mistake"),
-  overloaded: later(503, "The server has too much to do"),
+  overloaded: later(429, "The server has too much to do"),
   unavailable: later(503, "The server cannot answer now"),
 } as const satisfies Record<RefusalCode, Kind>;
 

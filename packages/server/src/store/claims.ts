@@ -38,7 +38,8 @@ const candidates = statement(
      select l.id, h.rank from signalbox.lane l
      left join unnest($2::uuid[], $3::bigint[]) as f(lane_id, rank) on f.lane_id = l.id
      cross join lateral (select r.rank from signalbox.run r where r.lane_id = l.id
-       and r.rank >= case when f.rank is null then ${LOWEST} else f.rank end and r.state = 'pending' and r.held = 0
+       and r.rank >= case when f.rank is null then ${LOWEST} else f.rank end
+       and r.state = 'pending' and r.held = 0
        order by r.rank, r.id limit 1) h
      where l.project_id = w.project_id and l.runner = any (w.runners)
        and (w.queues is null or l.queue = any (w.queues))
@@ -90,11 +91,11 @@ const lockKeys = statement(
 );
 const countKeys = statement(
   "count_concurrency_keys",
-  `select n.project_id, n.key, count(r.id)::integer as live
+  `select n.project_id, n.key, c.live
    from (select distinct * from unnest($1::uuid[], $2::text[]) as u(project_id, key)) n
-   left join signalbox.run r on r.project_id = n.project_id and r.concurrency_key = n.key
-     and r.concurrency_key is not null and r.lease_expires_at is not null
-   group by n.project_id, n.key`,
+   cross join lateral (select count(*)::integer as live from signalbox.run r
+     where r.project_id = n.project_id and r.concurrency_key = n.key
+       and r.concurrency_key is not null and r.lease_expires_at is not null) c`,
 );
 
 export type KeyRef = { readonly projectId: string; readonly key: string };

@@ -1,5 +1,5 @@
-// A flush session: one connection of the role `app`, whose statements fly together (flight.ts), that
-// is made anew after a loss.
+// A flush session: one connection of the role `app`, whose statements fly together (flight.ts) and
+// which is made anew after a loss.
 // Promises: at most one connection; a lost one is destroyed, never reused; connecting has a
 // deadline.
 // Leaves to others: retrying (batcher).

@@ -59,7 +59,9 @@ export async function ensureLanes(
 const lanesById = statement(
   "lanes_by_id",
   `select l.id, l.queue, l.runner, l.requires, l.agent, l.runtime, l.model, l.account
-   from signalbox.lane l where l.id = any ($1::uuid[])`,
+   from unnest($1::uuid[]) as n(id)
+   cross join lateral (select l.id, l.queue, l.runner, l.requires, l.agent, l.runtime, l.model,
+       l.account from signalbox.lane l where l.id = n.id limit 1) l`,
 );
 
 export async function readLanes(
@@ -136,10 +138,14 @@ export async function insertSpecs(runner: Runner, rows: readonly SpecRow[]): Pro
 
 const byIdempotency = statement(
   "specs_by_idempotency",
-  `select s.run_id, s.project_id, s.idempotency_key, encode(s.body_sha256, 'hex') as body_sha256
-   from signalbox.run_spec s join unnest($1::uuid[], $2::text[]) as n(project_id, key)
-     on s.project_id = n.project_id and s.idempotency_key = n.key
-     and s.idempotency_key is not null`,
+  // One key at a time (unique, so the limit changes nothing): joined, a plan that was made while the
+  // table was small reads the whole project.
+  `select s.run_id, s.project_id, s.idempotency_key, s.body_sha256
+   from unnest($1::uuid[], $2::text[]) as n(project_id, key)
+   cross join lateral (select s.run_id, s.project_id, s.idempotency_key,
+       encode(s.body_sha256, 'hex') as body_sha256
+     from signalbox.run_spec s where s.project_id = n.project_id and s.idempotency_key = n.key
+       and s.idempotency_key is not null limit 1) s`,
 );
 
 export type KnownKey = { runId: string; projectId: string; key: string; bodySha256: string };

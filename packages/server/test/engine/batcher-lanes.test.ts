@@ -251,7 +251,7 @@ describe("flushes that fail", () => {
     expect(await numbersOf(held.runId)).toEqual([1, 2]);
   });
 
-  test("a commit that was never sent on runs again; one whose answer was lost does not", async () => {
+  test("a commit that was not sent runs again; one whose answer was lost does not", async () => {
     const one = await scene(40);
     for (const commit of ["not sent", "answer lost"] as const) {
       for (const lane of one.lanes) lane.commit = commit;
@@ -306,7 +306,7 @@ describe("flushes that fail", () => {
 });
 
 describe("what may wait is bounded", () => {
-  test("beyond the bound an item is refused, and the place is given back by any answer", async () => {
+  test("beyond the bound an item is refused; any answer gives its place back", async () => {
     const one = await scene(3, { maxWaiting: 10, lanes: 1 });
     const numbers = Array.from({ length: 8 }, (_, n) => n + 1);
     const lane = laneOf(one, 0);

@@ -63,7 +63,7 @@ describe("what is submitted goes to who waits", () => {
     expect(states.toSorted()).toEqual(["claimed", "claimed", "claimed", "pending"]);
   });
 
-  test("an older run of better rank goes first, though the claim came along for a new one", async () => {
+  test("an older run of better rank goes first, whatever a claim came along for", async () => {
     const one = await riding.scene();
     const [older] = await submitAll(stage.engine, one.project, 1);
     await riding.owner.query("begin");

@@ -119,7 +119,7 @@ describe("locking", () => {
     }
   }
 
-  test("reads no row that is as it is remembered, once the one that is not, all others", async () => {
+  test("reads no row that is as it is remembered, and all others", async () => {
     const project = await duo.project();
     const [same, changed, unknown] = (await submitAll(duo.a, project, 3)) as [
       string,
@@ -146,7 +146,7 @@ describe("locking", () => {
     ]);
   });
 
-  test("is not misled by what is remembered or forgotten while it waits for the lock", async () => {
+  test("is not misled by what is forgotten while it waits for the lock", async () => {
     const project = await duo.project();
     const [id] = (await submitAll(duo.a, project, 1)) as [string];
     const memory = memoryOf(duo.a);
@@ -161,7 +161,7 @@ describe("locking", () => {
 });
 
 describe("another server's write is seen", () => {
-  test("whatever both do in turn: what is remembered is what is stored, or is not used", async () => {
+  test("whatever both do in turn, what is remembered is stored so, or is not used", async () => {
     const project = await duo.project();
     const ids = await submitAll(duo.a, project, 2, { maxAttempts: 50 });
     const step = fc.record({
@@ -222,7 +222,7 @@ describe("another server's write is seen", () => {
     );
   });
 
-  test("a wish to cancel that came through another server ends a completion cancelled", async () => {
+  test("a wish to cancel through another server ends a completion cancelled", async () => {
     const project = await duo.project();
     const one = await claimed(project);
     expect(memoryOf(duo.a).get(one.runId)?.run.phase).toBe("claimed");

@@ -1,5 +1,5 @@
-// A crowd of runs made by SQL, as the role of the API and under the guards of its tables: a database
-// of some age in seconds.
+// A crowd of runs made by SQL, as the role of the API and under the guards of its tables: a
+// database of some age in seconds.
 // Promises: every run has its spec, its events and, once claimed, its attempt; lanes, keys and tags
 // are spread as a busy project spreads them.
 // Leaves to others: vacuuming and analysing, which is what tests of plans are about.
@@ -36,14 +36,14 @@ const base = [
 ];
 
 /** `f`: the runs from $1 to $2, each with its state: all pending, or mostly ended. */
-const runs = (isPending: string): string => `
+const from = (isPending: string): string => `
   with f as (select n, ${isPending} as pending, n % 10 in (4, 5) as leased,
       (n % 10 < 4 and not (${isPending})) as ended, n % 5 = 0 as keyed
     from generate_series($1::bigint, $2::bigint) n)`;
 
 const texts = (isPending: string): string[] => [
-  `${runs(isPending)} insert into signalbox.run (id, project_id, lane_id, attempt_id, rank, last_seq,
-     created_at, lease_expires_at, due_at, claimed_at, started_at, finished_at, lease_ms,
+  `${from(isPending)} insert into signalbox.run (id, project_id, lane_id, attempt_id, rank,
+     last_seq, created_at, lease_expires_at, due_at, claimed_at, started_at, finished_at, lease_ms,
      fencing_token, attempts_used, max_attempts, priority, state, end_cause, attempt_end, runtime,
      concurrency_key)
    select ${idOf(0, "n")}, ${projectOf("n")}, ${idOf(1, `n % ${LANES}`)},
@@ -57,19 +57,20 @@ const texts = (isPending: string): string[] => [
      case when ended then 'completed' end, case when ended then 'completed' end,
      case when not pending then 'w1' end, case when keyed then 'key ' || n end
    from f`,
-  `${runs(isPending)} insert into signalbox.run_spec (run_id, project_id, created_at, idempotency_key,
-     body_sha256, input_sha256, queue, runner, requires, depends_on, tags, metadata)
+  `${from(isPending)} insert into signalbox.run_spec (run_id, project_id, created_at,
+     idempotency_key, body_sha256, input_sha256, queue, runner, requires, depends_on, tags,
+     metadata)
    select ${idOf(0, "n")}, ${projectOf("n")}, now(), case when keyed then 'once ' || n end,
      sha256('body'), sha256('input'), 'queue ' || n % 20, 'default', '{}', '{}', '{}', '{}' from f`,
-  `${runs(isPending)} insert into signalbox.attempt (run_id, number, id, project_id, state, counted,
+  `${from(isPending)} insert into signalbox.attempt (run_id, number, id, project_id, state, counted,
      runtime, claimed_at, started_at, ended_at, cause, key_digest, child_digest)
    select ${idOf(0, "n")}, 1, ${idOf(2, "n")}, ${projectOf("n")},
      case when ended then 'completed' else 'running' end, true, 'w1', now(), now(),
      case when ended then now() end, case when ended then 'completed' end,
      sha256('key'), sha256('child')
    from f where not pending`,
-  `${runs(isPending)} insert into signalbox.event (stream_id, seq, project_id, feed, at, stream, type,
-     source)
+  `${from(isPending)} insert into signalbox.event (stream_id, seq, project_id, feed, at, stream,
+     type, source)
    select ${idOf(0, "n")}, s, ${projectOf("n")}, 3 * n + s, now(), 'run', 'log.line', 'runner'
    from f cross join generate_series(1, 3) s`,
 ];

@@ -195,7 +195,7 @@ export async function revokeKey(
   keyId: string,
   origin: Origin,
 ): Promise<wire.ApiKey | Refusal> {
-  const row = await parts.writer.within([projectId], async (runner) => {
+  const revoking = parts.writer.within([projectId], async (runner) => {
     const revoked = await revokeKeyRow(runner, projectId, keyId);
     if (revoked === null) return null;
     await recordOnProject(parts, runner, projectId, {
@@ -206,7 +206,8 @@ export async function revokeKey(
     });
     return revoked;
   });
-  parts.keys.forget();
+  // Also when it cannot be told whether it was committed.
+  const row = await revoking.finally(() => parts.keys.forget());
   if (row === null) return refuse("not_found", "There is no such key in this project.");
   return keyOf(row);
 }

@@ -46,7 +46,7 @@ export class BatcherFigures {
   readonly answered = new Tally(waits);
   /** Items refused: the queue was full, their time was up, no flush could store them. */
   readonly refused = { overloaded: 0, late: 0, poisoned: 0 };
-  /** Flushes that failed, by what was done: all again, in halves, or a look at what became of it. */
+  /** Flushes that failed, by what was done: tried again, halved, or looked up (outcome unknown). */
   readonly failed = { retried: 0, halved: 0, unknown: 0 };
 
   /** An item that came at `since` is answered by a flush. */

@@ -14,7 +14,7 @@ const due = statement(
   "due_runs",
   `select r.id, r.project_id, r.due_at from signalbox.run r
    where r.due_at is not null and (r.due_at, r.id) > ($1::timestamptz, $2::uuid)
-     and r.due_at <= clock_timestamp() + make_interval(secs => $3::double precision / 1000)
+     and r.due_at <= statement_timestamp() + make_interval(secs => $3::double precision / 1000)
    order by r.due_at, r.id limit $4`,
 );
 

@@ -18,6 +18,11 @@ export class RunMemory {
     return this.#runs.get(id);
   }
 
+  /** Forgets everything: the next flush reads what it locks. */
+  clear(): void {
+    this.#runs.clear();
+  }
+
   /**
    * A flush goes through this connection. Before the first one everything is forgotten: another
    * database may answer there (a standby, a restored backup), in which the same transaction numbers
@@ -26,7 +31,7 @@ export class RunMemory {
   meet(connection: object): void {
     if (this.#connections.has(connection)) return;
     this.#connections.add(connection);
-    this.#runs.clear();
+    this.clear();
   }
 
   /** Remembers runs as a committed flush left them. `version`: the transaction of that flush. */
