@@ -138,8 +138,8 @@ export async function insertSpecs(runner: Runner, rows: readonly SpecRow[]): Pro
 
 const byIdempotency = statement(
   "specs_by_idempotency",
-  // One key at a time (unique, so the limit changes nothing): joined, a plan that was made while the
-  // table was small reads the whole project.
+  // One key at a time (unique, so the limit changes nothing): joined, a plan that was made while
+  // the table was small reads the whole project.
   `select s.run_id, s.project_id, s.idempotency_key, s.body_sha256
    from unnest($1::uuid[], $2::text[]) as n(project_id, key)
    cross join lateral (select s.run_id, s.project_id, s.idempotency_key,
