@@ -1,0 +1,60 @@
+// All screens, in the order of the navigation: a new one is its file and a row here.
+// Promises: routes, navigation, palette and the list of keys are made from this table alone.
+// Leaves to others: each screen (`pages/`).
+
+import { lazyRouteComponent } from "@tanstack/react-router";
+import type { RouteComponent } from "@tanstack/react-router";
+import { FleetPage } from "./pages/fleet/fleet-page.tsx";
+
+export type Screen = {
+  readonly path: string;
+  /** In the navigation; null: reached from another screen. */
+  readonly label: string | null;
+  /** `g` and this letter lead there. */
+  readonly letter?: string;
+  readonly page: RouteComponent;
+};
+
+export const screens: readonly Screen[] = [
+  { path: "/", label: "Fleet", letter: "f", page: FleetPage },
+  {
+    path: "/runs",
+    label: "Runs",
+    letter: "r",
+    page: lazyRouteComponent(() => import("./pages/runs/runs-page.tsx"), "RunsPage"),
+  },
+  {
+    path: "/runs/$id",
+    label: null,
+    page: lazyRouteComponent(() => import("./pages/run/run-page.tsx"), "RunPage"),
+  },
+  {
+    path: "/usage",
+    label: "Usage and cost",
+    letter: "u",
+    page: lazyRouteComponent(() => import("./pages/usage/usage-page.tsx"), "UsagePage"),
+  },
+  {
+    path: "/queues",
+    label: "Queues and health",
+    letter: "q",
+    page: lazyRouteComponent(() => import("./pages/queues/queues-page.tsx"), "QueuesPage"),
+  },
+  {
+    path: "/runtimes",
+    label: "Runtimes",
+    letter: "t",
+    page: lazyRouteComponent(() => import("./pages/runtimes/runtimes-page.tsx"), "RuntimesPage"),
+  },
+  {
+    path: "/accounts",
+    label: "Accounts",
+    letter: "a",
+    page: lazyRouteComponent(() => import("./pages/accounts/accounts-page.tsx"), "AccountsPage"),
+  },
+];
+
+/** Those that the navigation shows. */
+export const navigation = screens.flatMap((screen) =>
+  screen.label === null ? [] : [{ ...screen, label: screen.label }],
+);
