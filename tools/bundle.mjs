@@ -14,7 +14,7 @@ const server = fileURLToPath(new URL("../packages/server/", import.meta.url));
 const out = join(server, "bundle");
 
 // pino starts a thread from a file of its own; the worker half of the SDK forks files of its own.
-const left = ["pino", "pg-native", "@signalbox/sdk/worker"];
+const left = ["pino", "pg-native", "iovalkey", "@signalbox/sdk/worker"];
 
 // Reached by `require` in packages we use, and never called by us: the API has no YAML, and our own
 // checks read and write all JSON.

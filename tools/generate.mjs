@@ -15,9 +15,11 @@ import * as cliReference from "./generators/cli-reference.mjs";
 import * as events from "./generators/events.mjs";
 import * as exitCodes from "./generators/exit-codes.mjs";
 import * as limits from "./generators/limits.mjs";
+import * as metrics from "./generators/metrics.mjs";
 import * as options from "./generators/options.mjs";
 import * as refusals from "./generators/refusals.mjs";
 import * as roles from "./generators/roles.mjs";
+import * as routes from "./generators/routes.mjs";
 import * as transitions from "./generators/transitions.mjs";
 
 const generators = [
@@ -26,9 +28,11 @@ const generators = [
   events,
   exitCodes,
   limits,
+  metrics,
   options,
   refusals,
   roles,
+  routes,
   transitions,
 ];
 

@@ -12,10 +12,10 @@ const says = {
   submit: "submit runs",
   work: "register runtimes, claim, report",
   cancel: "cancel and kill runs",
-  operate: "pause queues, stop and resume the project",
+  operate: "pause queues, stop and resume the project, read the audit trail",
   approve: "answer approvals",
-  administer: "make and revoke keys of the project",
-  own: "make projects, act in all of them",
+  administer: "make, rotate and revoke keys of the project, end its sessions",
+  own: "make projects, act in all of them, keep the owner's keys",
 };
 
 /** The routes in groups by what they ask for. */

@@ -5,12 +5,22 @@
 
 import { Http } from "./http.ts";
 import type { HttpOptions } from "./http.ts";
+import { Accounts } from "./resources/accounts.ts";
+import { Agents } from "./resources/agents.ts";
+import { Allowances } from "./resources/allowances.ts";
+import { DeadLetters } from "./resources/dead-letters.ts";
+import { Audit } from "./resources/audit.ts";
+import { Approvals } from "./resources/approvals.ts";
 import { Events } from "./resources/events.ts";
 import { Keys } from "./resources/keys.ts";
 import { Projects } from "./resources/projects.ts";
 import { Queues } from "./resources/queues.ts";
 import { Runs } from "./resources/runs.ts";
 import { Runtimes } from "./resources/runtimes.ts";
+import { Sessions } from "./resources/sessions.ts";
+import { Slots } from "./resources/slots.ts";
+import { UsageReport } from "./resources/usage.ts";
+import { Webhooks } from "./resources/webhooks.ts";
 
 /**
  * `url` of the server, `key` (`sbx_…`), and with the owner key the `project` to act in, by name or
@@ -31,10 +41,20 @@ export type SignalboxOptions = HttpOptions;
 export class Signalbox {
   readonly runs: Runs;
   readonly runtimes: Runtimes;
+  readonly agents: Agents;
+  readonly accounts: Accounts;
+  readonly allowances: Allowances;
+  readonly slots: Slots;
+  readonly approvals: Approvals;
+  readonly usage: UsageReport;
   readonly queues: Queues;
   readonly projects: Projects;
   readonly keys: Keys;
+  readonly sessions: Sessions;
+  readonly audit: Audit;
   readonly events: Events;
+  readonly deadLetters: DeadLetters;
+  readonly webhooks: Webhooks;
   /** The connection itself, for routes that have no method here. */
   readonly http: Http;
 
@@ -43,10 +63,20 @@ export class Signalbox {
     this.http = new Http(options);
     this.runs = new Runs(this.http);
     this.runtimes = new Runtimes(this.http);
+    this.agents = new Agents(this.http);
+    this.accounts = new Accounts(this.http);
+    this.allowances = new Allowances(this.http);
+    this.slots = new Slots(this.http);
+    this.approvals = new Approvals(this.http);
+    this.usage = new UsageReport(this.http);
     this.queues = new Queues(this.http);
     this.projects = new Projects(this.http);
     this.keys = new Keys(this.http);
+    this.sessions = new Sessions(this.http);
+    this.audit = new Audit(this.http);
     this.events = new Events(this.http);
+    this.deadLetters = new DeadLetters(this.http);
+    this.webhooks = new Webhooks(this.http);
   }
 
   /**

@@ -7,3 +7,8 @@
 export type * from "./wire/runs.ts";
 export type * from "./wire/worker.ts";
 export type * from "./wire/operators.ts";
+export type * from "./wire/fleet.ts";
+export type * from "./wire/dead-letters.ts";
+export type * from "./wire/access.ts";
+export type * from "./wire/approvals.ts";
+export type * from "./wire/webhooks.ts";

@@ -77,11 +77,29 @@ function parseDatabaseUrl(text: string): string {
   return wrong("must begin with postgres://, such as postgres://user:password@host:5432/database");
 }
 
+function parseEventsUrl(text: string): string {
+  if (/^(?:redis|rediss|valkey|valkeys):\/\/[^/]/.test(text) && URL.canParse(text)) return text;
+  return wrong("must begin with redis:// or rediss://, such as redis://:password@host:6379/0");
+}
+
 function parseHosts(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
   const bad = names.find((name) => !/^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/i.test(name));
   if (bad === undefined) return names;
   return wrong(`must be host names without ports, separated by commas; ${quoted(bad)} is none`);
+}
+
+/** Requests of one key: per second, and at once. `perSecond` 0 = no limit. */
+export type Rate = { readonly perSecond: number; readonly burst: number };
+
+function parseRate(text: string): Rate {
+  const match = /^(\d{1,7})(?:\/(\d{1,7}))?$/.exec(text);
+  const perSecond = Number(match?.[1]);
+  const burst = Number(match?.[2] ?? perSecond * 5);
+  if (match === null || (perSecond > 0 && burst < 1)) {
+    wrong(`must be requests a second and at once, such as 1000/5000, not ${quoted(text)}`);
+  }
+  return { perSecond, burst };
 }
 
 const none = null as string | null;
@@ -135,6 +153,19 @@ export const optionTable = {
       " for other hosts are refused: that keeps web pages out.",
     parse: parseHosts,
   }),
+  rate: option<Rate>({
+    env: "SIGNALBOX_RATE",
+    flag: "--rate",
+    value: "requests/burst",
+    secret: false,
+    default: { perSecond: 1000, burst: 5000 },
+    defaultText: "1000/5000",
+    doc:
+      "Requests a second that one key may send to one server, and how many may come at once; 0 = " +
+      "no limit. What keeps a lease (claims, heartbeats, reports, events) and what stops a run " +
+      "is counted apart and far more generously.",
+    parse: parseRate,
+  }),
   logLevel: option<LogLevel>({
     env: "SIGNALBOX_LOG_LEVEL",
     flag: "--log-level",
@@ -156,6 +187,40 @@ export const optionTable = {
       "text for people, json for machines (one object per line); auto = text on a terminal, json" +
       " elsewhere.",
     parse: word(logFormats),
+  }),
+  otlpEndpoint: option<string | null>({
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    flag: null,
+    value: "url",
+    secret: true,
+    default: none,
+    defaultText: "unset: no traces",
+    doc:
+      "Where `up` sends traces (OTLP). Needs the package `@opentelemetry/sdk-node` beside this " +
+      "one, which reads the other `OTEL_…` variables.",
+    parse: (text) => text,
+  }),
+  otelServiceName: option<string>({
+    env: "OTEL_SERVICE_NAME",
+    flag: null,
+    value: "name",
+    secret: false,
+    default: "signalbox",
+    defaultText: "signalbox",
+    doc: "What this server is called in traces.",
+    parse: (text) => text,
+  }),
+  eventsUrl: option<string | null>({
+    env: "SIGNALBOX_EVENTS_URL",
+    flag: null,
+    value: "url",
+    secret: true,
+    default: none,
+    defaultText: "none",
+    doc:
+      "Valkey or Redis that gets every event of every project: a stream and a channel " +
+      "`signalbox:{<project id>}:events` each. Needs the package `iovalkey`.",
+    parse: parseEventsUrl,
   }),
   url: option<string | null>({
     env: "SIGNALBOX_URL",
@@ -189,6 +254,27 @@ export const optionTable = {
     defaultText: "the project of the key",
     doc: "Project to act in, by name or id. Needs a key of that project or the owner's.",
     parse: (text) => text,
+  }),
+  runId: option<string | null>({
+    env: "SIGNALBOX_RUN_ID",
+    flag: "--run",
+    value: "id",
+    secret: false,
+    default: none,
+    defaultText: "none; set for the programs of a worker",
+    doc: "The run a program works on: `approvals ask` asks in its name.",
+    parse: (text) => (/^run_[0-9a-z]{26}$/.test(text) ? text : wrong("must be the id of a run")),
+  }),
+  attemptKey: option<string | null>({
+    env: "SIGNALBOX_ATTEMPT_KEY",
+    flag: null,
+    value: "key",
+    secret: true,
+    default: none,
+    defaultText: "none; set for the programs of a worker",
+    doc: "Key of an attempt, or of its child: may ask for that run, and dies with the lease.",
+    parse: (text) =>
+      /^sb[ac]_\S+$/.test(text) ? text : wrong("must be the key of an attempt or its child"),
   }),
   stateHome: option<string | null>({
     env: "XDG_STATE_HOME",

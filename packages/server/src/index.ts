@@ -8,7 +8,7 @@
 import { resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { bootstrap, type Bootstrapped, makeOwnerKey, ownerKeyExists } from "./bootstrap.ts";
-import { DEFAULT_PORT, isLoopback, type ListenAddress } from "./config.ts";
+import { DEFAULT_PORT, isLoopback, type ListenAddress, type Rate } from "./config.ts";
 import { asDatabaseRefusal, databaseName, describeDatabase } from "./database-address.ts";
 import {
   type KeyFiles,
@@ -19,10 +19,13 @@ import {
   writeServerFile,
 } from "./data-folder.ts";
 import { type RunningEngine, startEngine } from "./engine/engine.ts";
+import type { Tracing } from "./engine/tracing/traces.ts";
+import type { LiveEvents } from "./engine/services/tail/live-events.ts";
 import { type Embedded, startEmbedded } from "./postgres/index.ts";
 import { asListenRefusal, StartRefused } from "./start-refused.ts";
 import { systemClock } from "./std/clock.ts";
 import { type Logger, silentLogger } from "./std/logger.ts";
+import { safeLogger } from "./std/scrub.ts";
 import type { Connection } from "./store/db.ts";
 import { migrate } from "./store/migrate.ts";
 import { version } from "./version.ts";
@@ -31,19 +34,31 @@ export { EmbeddedRefused } from "./postgres/index.ts";
 export { type StartRefusal, StartRefused } from "./start-refused.ts";
 export { SchemaRefused } from "./store/migrate.ts";
 export type { ListenAddress } from "./config.ts";
+export { SpanIds } from "./engine/tracing/span-context.ts";
+export type { Tracing } from "./engine/tracing/traces.ts";
 export type { LimitInput } from "./domain/limit-notice/notice.ts";
 export { type LimitVerdict, parseLimit } from "./domain/limit-notice/parse-limit.ts";
+export type { Dropped, EventChannel, LiveItem } from "./engine/services/tail/live-events.ts";
 export type { Logger } from "./std/logger.ts";
 
 /** Options of {@link createSignalbox}. */
 export type ServerOptions = {
   /** Any PostgreSQL from version 15 on. Absent: the one in the box, in the data folder. */
   databaseUrl?: string;
+  /** A Valkey or Redis that gets every event, such as `redis://127.0.0.1:6379`. */
+  eventsUrl?: string;
   /** For the database in the box, local keys and `server.json`. Default `.signalbox`. */
   dataDir?: string;
   /** Host names besides the loopback ones under which the server may be addressed. */
   allowedHosts?: readonly string[];
+  /** Requests of one key; default 1,000 a second and 5,000 at once. */
+  rate?: Rate;
   logger?: Logger;
+  /**
+   * Where traces go: `{ api, tracer, ids }` with the module `@opentelemetry/api`, a tracer, and the
+   * `SpanIds` that its provider was given as `idGenerator`. Absent: traces are off.
+   */
+  tracing?: Tracing;
   /** The database in the box died and could not be started again: end the process. */
   onLost?: (error: Error) => void;
   /** Marks `server.json`: this server ends with the command that started it. Default false. */
@@ -68,6 +83,8 @@ export type SignalboxServer = {
   /** The key for commands on this machine; null when this machine was given none. */
   readonly cliKey: string | null;
   readonly ownerKeyFile: string;
+  /** Events as they are committed, inside this process: listeners and channels per project. */
+  readonly events: Pick<LiveEvents, "on" | "channel">;
   /** UUID of project `default`. */
   readonly projectId: string;
   readonly dataDir: string;
@@ -83,6 +100,11 @@ export type SignalboxServer = {
   };
   /** Another owner key, for an installation whose own was lost. */
   readonly makeOwnerKey: () => Promise<string>;
+  /**
+   * A link that logs one browser in, once, with the rights of this machine's key; null when it was
+   * given none. After `listen`.
+   */
+  readonly loginLink: () => Promise<string | null>;
 };
 
 type Undo = () => Promise<void>;
@@ -108,11 +130,16 @@ export async function createSignalbox(options: ServerOptions = {}): Promise<Sign
   const dataDir = prepareDataFolder(resolve(options.dataDir ?? ".signalbox"));
   const undo: Undo[] = [];
   try {
-    const logger = options.logger ?? silentLogger;
+    const logger = safeLogger(options.logger ?? silentLogger);
     // The doors are built while the database starts, and open when the engine is there.
     const engine = {} as RunningEngine;
     const { base, doors } = await openBoth(options, dataDir, { undo, engine, logger });
-    Object.assign(engine, await startEngine({ connection: base.connection, version, logger }));
+    const { connection } = base;
+    const { tracing } = options;
+    const traced = tracing === undefined ? {} : { tracing };
+    const { eventsUrl } = options;
+    const sink = eventsUrl === undefined ? {} : { eventsUrl };
+    Object.assign(engine, await startEngine({ connection, version, logger, ...traced, ...sink }));
     undo.push(() => engine.stop());
     const files = keyFilesOf(dataDir, base.name);
     const embedded = base.embedded !== null;
@@ -164,9 +191,12 @@ async function openBoth(
   const opening = openDatabase(options, dataDir, undo, launched).finally(launched);
   const building = isLaunched.then(async (): Promise<Doors> => {
     const { createHttp } = await import("./http/server.ts");
+    const { openDashboard } = await import("./http/dashboard.ts");
+    const dashboard = openDashboard();
     const at = (host: string): FastifyInstance => {
       const allowedHosts = [...(options.allowedHosts ?? []), bracketed(host)];
-      return createHttp(engine, { logger, version, allowedHosts });
+      const rates = options.rate === undefined ? {} : { ordinary: options.rate };
+      return createHttp(engine, { logger, version, allowedHosts, rates, dashboard });
     };
     const local = at("127.0.0.1");
     await local.ready();
@@ -190,7 +220,7 @@ async function openDatabase(
     const name = databaseName(databaseUrl);
     return { connection, name, embedded: null, where, migrations: await migrate(connection) };
   }
-  const logger = options.logger ?? silentLogger;
+  const logger = safeLogger(options.logger ?? silentLogger);
   const embedded = await startEmbedded({
     dataDir,
     log: (line) => logger.info({ from: "postgres" }, line),
@@ -266,6 +296,7 @@ function serverOf(made: Made): SignalboxServer {
     ownerKey: keys.newOwnerKey,
     cliKey: keys.cliKey,
     ownerKeyFile: files.owner,
+    events: engine.events,
     projectId: keys.projectId,
     dataDir,
     version,
@@ -276,6 +307,11 @@ function serverOf(made: Made): SignalboxServer {
       migrations: base.migrations,
     },
     makeOwnerKey: () => makeOwnerKey(engine),
+    loginLink: async () => {
+      const principal = keys.cliKey === null ? null : await engine.principal(keys.cliKey);
+      if (principal === null || url === null) return null;
+      return new URL((await engine.createLogin(principal)).path, url).href;
+    },
   };
 }
 

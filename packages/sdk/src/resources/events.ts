@@ -2,18 +2,26 @@
 // Promises: a follower that remembers one integer, the last `feed`, misses nothing.
 // Leaves to others: the events of one run (`runs.events`, `runs.follow`).
 
+import { errorOf } from "../errors.ts";
 import { follow } from "../event-stream.ts";
 import type { Http } from "../http.ts";
 import type { PageQuery } from "../paging.ts";
-import type { Event, Page } from "../wire.ts";
+import type { Event, Page, Resync } from "../wire.ts";
 
-export type FeedQuery = Omit<PageQuery, "cursor"> & { after_feed?: string; type?: string };
+/** Which events: `type` that ends in a dot is the beginning of types (`run.`). */
+export type FeedFilter = { type?: string; run?: string; agent?: string };
 
-export type FollowFeedOptions = {
+export type FeedQuery = PageQuery & FeedFilter & { after_feed?: string };
+
+export type FollowFeedOptions = FeedFilter & {
   /** Only events after this number of the feed. */
   afterFeed?: string;
-  type?: string;
   signal?: AbortSignal;
+  /**
+   * Events that this reader has not seen were removed by retention: read anew what you know, then
+   * the feed goes on. Without it the iteration throws a `SignalboxError` with code `resync`.
+   */
+  onResync?: (notice: Resync) => void;
 };
 
 /** `signalbox.events` */
@@ -43,11 +51,24 @@ export class Events {
    * }
    */
   async *follow(options: FollowFeedOptions = {}): AsyncGenerator<Event> {
-    const { afterFeed: lastEventId = "", signal, type } = options;
-    const stream = follow(this.#http, { path: "/v1/events", query: { type }, lastEventId, signal });
+    const { afterFeed: lastEventId = "", signal, onResync, ...query } = options;
+    const stream = follow(this.#http, { path: "/v1/events", query, lastEventId, signal });
     for await (const message of stream) {
       if (message.event === "end") return;
+      if (message.event === "resync") {
+        tellResync(JSON.parse(message.data) as Resync, onResync);
+        continue;
+      }
       yield JSON.parse(message.data) as Event;
     }
   }
+}
+
+function tellResync(notice: Resync, onResync: FollowFeedOptions["onResync"]): void {
+  if (onResync !== undefined) {
+    onResync(notice);
+    return;
+  }
+  const message = `resync: events before ${notice.after_feed} were removed; read anew, go on there`;
+  throw errorOf({ message, code: "resync", status: 0, retryable: false });
 }

@@ -4,7 +4,7 @@
 
 import type { Http } from "../http.ts";
 import type { PageQuery } from "../paging.ts";
-import type { Page, Project } from "../wire.ts";
+import type { Everything, Page, Project } from "../wire.ts";
 
 /** `signalbox.projects` */
 export class Projects {
@@ -45,6 +45,16 @@ export class Projects {
   }
 
   /**
+   * Runs are removed this many days after their end, with all that is theirs; null keeps them.
+   *
+   * @example
+   * await signalbox.projects.setRetention({ retention_days: 90 });
+   */
+  setRetention(options: { retention_days: number | null }): Promise<Project> {
+    return this.#http.put("/v1/project/retention", { body: options });
+  }
+
+  /**
    * Emergency stop: no claim and no renewal succeeds until `resume`. Live runs go back to pending,
    * or are cancelled with `cancel_live`.
    *
@@ -63,5 +73,35 @@ export class Projects {
    */
   resume(options: { reason: string }): Promise<Project> {
     return this.#http.post("/v1/resume", { body: options, retry: true });
+  }
+
+  /**
+   * Whether the whole installation is stopped. Owner key.
+   *
+   * @example
+   * const { stopped_at } = await signalbox.projects.everything();
+   */
+  everything(): Promise<Everything> {
+    return this.#http.get("/v1/everything");
+  }
+
+  /**
+   * Emergency stop of every project, those to come included. Owner key.
+   *
+   * @example
+   * await signalbox.projects.stopEverything({ reason: "a key has leaked" });
+   */
+  stopEverything(options: { reason: string; cancel_live?: boolean }): Promise<Everything> {
+    return this.#http.post("/v1/everything/stop", { body: options, retry: true });
+  }
+
+  /**
+   * Lifts the stop of everything; projects with a stop of their own stay stopped. Owner key.
+   *
+   * @example
+   * await signalbox.projects.resumeEverything({ reason: "the key is revoked" });
+   */
+  resumeEverything(options: { reason: string }): Promise<Everything> {
+    return this.#http.post("/v1/everything/resume", { body: options, retry: true });
   }
 }

@@ -12,11 +12,14 @@ import type { PageQuery } from "../paging.ts";
 import { backoffMs, isRetryable, sleep } from "../retry.ts";
 import { RunHandle } from "../run-handle.ts";
 import { isTerminal } from "../run-state.ts";
+import { bulk } from "./dead-letters.ts";
 import { SubmitSender } from "./submit-sender.ts";
 import type {
   Attempt,
   BatchSubmission,
   BatchSubmitResult,
+  BulkRequest,
+  BulkResult,
   Event,
   Explanation,
   Page,
@@ -222,6 +225,19 @@ export class Runs {
    */
   cancel(id: string, options: { reason?: string; cascade?: boolean } = {}): Promise<RunStatus> {
     return this.#http.post(`${pathOf(id)}/cancel`, { body: options, retry: true });
+  }
+
+  /**
+   * Asks every run that matches to stop. With `dry_run` it only counts; then `confirm_count` says
+   * how many were counted. Throws 409 `count_changed` when more match by now.
+   *
+   * @example
+   * const which = { filter: { queue: "mail" }, reason: "the list was wrong" };
+   * const { matched } = await signalbox.runs.cancelMany({ ...which, dry_run: true });
+   * await signalbox.runs.cancelMany({ ...which, confirm_count: matched });
+   */
+  cancelMany(request: BulkRequest & { reason: string; cascade?: boolean }): Promise<BulkResult> {
+    return bulk(this.#http, "/v1/runs/cancel", request);
   }
 
   /**

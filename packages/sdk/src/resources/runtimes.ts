@@ -1,11 +1,20 @@
 // Runtimes: the server's records of worker processes.
-// Promises: reads and registrations are safe to repeat.
+// Promises: reads, registrations and drains are safe to repeat.
 // Leaves to others: heartbeats and claims (`worker/`).
 
 import type { Http } from "../http.ts";
 import { allItems } from "../paging.ts";
 import type { PageQuery } from "../paging.ts";
 import type { Page, Runtime, RuntimeRegistration } from "../wire.ts";
+
+/** Which runtimes to list. All given conditions must hold. */
+export type RuntimeFilter = PageQuery & {
+  state?: Runtime["state"];
+  /** Those that work as this agent. */
+  agent?: string;
+  /** `key:value` */
+  label?: string;
+};
 
 /** `signalbox.runtimes` */
 export class Runtimes {
@@ -19,10 +28,10 @@ export class Runtimes {
    * One page of runtimes.
    *
    * @example
-   * const online = (await signalbox.runtimes.list()).items.filter((rt) => rt.state === "online");
+   * const { items } = await signalbox.runtimes.list({ state: "online", label: "zone:a" });
    */
-  list(query: PageQuery = {}): Promise<Page<Runtime>> {
-    return this.#http.get("/v1/runtimes", { query });
+  list(filter: RuntimeFilter = {}): Promise<Page<Runtime>> {
+    return this.#http.get("/v1/runtimes", { query: filter });
   }
 
   /**
@@ -31,8 +40,10 @@ export class Runtimes {
    * @example
    * for await (const runtime of signalbox.runtimes.iterate()) console.log(runtime.name);
    */
-  iterate(query: PageQuery = {}): AsyncIterable<Runtime> {
-    return allItems((cursor) => this.list(cursor === undefined ? query : { ...query, cursor }));
+  iterate(filter: RuntimeFilter = {}): AsyncIterable<Runtime> {
+    const page = (cursor?: string): Promise<Page<Runtime>> =>
+      this.list(cursor === undefined ? filter : { ...filter, cursor });
+    return allItems(page, filter.cursor);
   }
 
   /**
@@ -54,6 +65,16 @@ export class Runtimes {
    */
   register(name: string, registration: RuntimeRegistration): Promise<Runtime> {
     return this.#http.put(pathOf(name), { body: registration });
+  }
+
+  /**
+   * Lets a runtime finish what it has and claim nothing more, as before a deploy.
+   *
+   * @example
+   * await signalbox.runtimes.drain("build-7", { reason: "new image" });
+   */
+  drain(name: string, options: { reason: string }): Promise<Runtime> {
+    return this.#http.post(`${pathOf(name)}/drain`, { body: options, retry: true });
   }
 }
 

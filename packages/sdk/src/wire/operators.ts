@@ -9,16 +9,29 @@ export type Project = {
   created_at: string;
   stopped_at: string | null;
   stop_reason: string | null;
+  stopped_by: string | null;
+  /** Whether its own stop stands, or that of everything. */
+  stop_scope: "project" | "everything" | null;
+  /** Runs that ended longer ago are removed; null: none is. */
+  retention_days: number | null;
+  /** Of the feed up to this number, events may have been removed with their runs. */
+  feed_floor: string;
 };
 export type ApiKey = {
   id: string;
   prefix: string;
   name: string;
   roles: Role[];
+  /** The agents a worker's key may work as; null = any. */
+  agents: string[] | null;
   project_id: string | null;
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
+  /** To the minute or so. */
+  last_used_at: string | null;
+  /** Id of the key that was made in its place. */
+  replaced_by: string | null;
 };
 /** The only answer that ever contains the key itself. */
 export type CreatedKey = ApiKey & { key: string };

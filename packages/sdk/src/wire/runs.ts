@@ -64,6 +64,10 @@ export type RunSubmission = {
   runtime?: string;
   model?: string;
   account?: string;
+  /** With `agent`: after it has been offline for this long, `on_agent_timeout` applies. */
+  agent_timeout_s?: number;
+  /** `wait` (default), or `any`: another agent may do it then. */
+  on_agent_timeout?: "wait" | "any";
   estimate?: { tokens?: number; cost_micros?: number };
   /** Same key and same body: the same run. Other body: 422 `idempotency_mismatch`. */
   idempotency_key?: string;
@@ -193,11 +197,15 @@ export type Event = {
   /** Appended after the end; it changed no state. */
   late: boolean;
   data: JsonObject;
-  usage?: Usage;
+  usage?: Usage & { model?: string };
   actor: string | null;
   request_id: string | null;
   traceparent: string | null;
 };
+
+/** On the feed: events up to `after_feed` were removed meanwhile; read anew what you know. */
+export type Resync = { type: "resync"; after_feed: string };
+export type FeedItem = Event | Resync;
 
 export type Page<T> = {
   items: T[];

@@ -3,6 +3,8 @@
 // notation of `runs.ts` holds here too.
 // Leaves to others: behaviour (`src/worker/`), validation (server).
 
+import type { Approval, ApprovalAsk } from "./approvals.ts";
+import type { LimitReport } from "./fleet.ts";
 import type {
   EndCause,
   ItemResult,
@@ -119,9 +121,13 @@ export type Claim = {
   /** Same for every attempt of a run: send it along with side effects. */
   side_effect_token: string;
   agent: string | null;
+  /** Provider account to draw on, of those the agent has; null when it has none of its own. */
+  account: string | null;
   lease_ms: number;
   /** Time left of `max_duration_s` or the deadline, whichever ends first. */
   time_left_ms: number | null;
+  /** W3C trace context for what is done in this attempt; null when the run came without one. */
+  traceparent: string | null;
 };
 export type ClaimResponse = { claims: Claim[] };
 
@@ -134,6 +140,8 @@ export type Directive =
   | { kind: "stop"; run_id: string; attempt_id: string; reason: string | null }
   | { kind: "fenced"; run_id: string; attempt_id: string; reason: string | null }
   | { kind: "deadline"; run_id: string; attempt_id: string; reason: string | null }
+  /** An allowance in `kill` mode is used up: the run has ended, stop its work. */
+  | { kind: "budget"; run_id: string; attempt_id: string; reason: string | null }
   | { kind: "wake"; reason: string | null };
 
 export type HeartbeatRequest = {
@@ -169,7 +177,8 @@ export type ReportBody =
   | {
       kind: "complete";
       output?: Json;
-      usage?: Usage;
+      /** What was not reported with events before: added to it. */
+      usage?: Usage & { model?: string };
       metadata?: JsonObject;
       process?: ProcessFacts;
     }
@@ -179,7 +188,8 @@ export type ReportBody =
       /** Default true. */
       retryable?: boolean;
       output?: Json;
-      usage?: Usage;
+      /** What was not reported with events before: added to it. */
+      usage?: Usage & { model?: string };
       metadata?: JsonObject;
       checkpoint?: Json;
       process?: ProcessFacts;
@@ -190,12 +200,16 @@ export type ReportBody =
       checkpoint?: Json;
       process?: ProcessFacts;
     }
+  /** The provider's limit was met: the run goes back, the account rests. Costs no attempt. */
+  | ({ kind: "exhausted"; checkpoint?: Json; process?: ProcessFacts } & LimitReport)
   | { kind: "await_tool"; tool?: string; checkpoint?: Json }
+  /** A question to a person; see `ApprovalAsk`. */
+  | ({ kind: "await_approval" } & ApprovalAsk)
   | { kind: "resume" }
   | { kind: "terminated"; process?: ProcessFacts };
 export type Report = Fence & ReportBody;
 export type ReportsRequest = { items: Report[] };
-export type ReportsResponse = { results: ItemResult<{ run: RunStatus }>[] };
+export type ReportsResponse = { results: ItemResult<{ run: RunStatus; approval?: Approval }>[] };
 
 /** The short form of a run that worker reports answer with. */
 export type RunStatus = {

@@ -13,7 +13,12 @@ import type {
   Run,
   Usage,
 } from "../wire.ts";
+import type { ApprovalDecision, ApprovalQuestion } from "./approval.ts";
+import { checkedUsage } from "./checked-usage.ts";
 import { fitEventData } from "./event-data.ts";
+import { exhaustedBy } from "./exhausted.ts";
+import type { Exhausted } from "./exhausted.ts";
+import type { LimitNotice } from "./limit-report.ts";
 
 /** Types a handler may emit: the seven known ones, and any `x.…` of its own. */
 export type RunnerEventType =
@@ -44,11 +49,11 @@ export type EventExtras = Pick<EventSubmission, "metadata" | "artifact_refs">;
 /** What an attempt can do, given by the worker. */
 export type AttemptPort = {
   append(event: EventSubmission): Promise<void>;
-  addUsage(usage: Usage): void;
   addFacts(facts: ProcessFacts): void;
   saveCheckpoint(checkpoint: Json): Promise<void>;
   awaitTool(tool: string | undefined): Promise<void>;
   resume(): Promise<void>;
+  ask(question: ApprovalQuestion): Promise<ApprovalDecision>;
   isPaused(): boolean;
   onPause(listener: PauseListener): () => void;
 };
@@ -66,8 +71,18 @@ export class Attempt<Input = Json> {
   readonly id: string;
   /** The agent this attempt works as. */
   readonly agent: string | null;
+  /** The provider account to draw on; null when the agent has none of its own. */
+  readonly account: string | null;
   /** Same for every attempt of this run: send it along with side effects, as idempotency key. */
   readonly sideEffectToken: string;
+  /**
+   * W3C trace context of this attempt: give it to your tracing library as the parent of what the
+   * handler does. Null when the run came without one and the server keeps no traces.
+   *
+   * @example
+   * const parent = propagation.extract(context.active(), { traceparent: attempt.traceparent });
+   */
+  readonly traceparent: string | null;
   /** For child processes: may only log, report usage, ask for approval, read its own input. */
   readonly childKey: string;
   /** Aborted with an `AttemptAborted`, whose `kind` says why. Stop working soon after. */
@@ -82,7 +97,9 @@ export class Attempt<Input = Json> {
     this.number = claim.attempt_number;
     this.id = claim.attempt_id;
     this.agent = claim.agent;
+    this.account = claim.account;
     this.sideEffectToken = claim.side_effect_token;
+    this.traceparent = claim.traceparent ?? claim.run.traceparent;
     this.childKey = claim.child_key;
     this.signal = signal;
     this.#port = port;
@@ -132,17 +149,43 @@ export class Attempt<Input = Json> {
   }
 
   /**
-   * Reports consumption since the last report. It is added up, and the sum belongs to the outcome
-   * of the attempt; each report is an `x.usage` event too. Money is `cost_micros`, millionths of a
-   * US dollar. Throws a RangeError for a value that is not a whole number ≥ 0.
+   * Reports consumption since the last report, as the event `usage.recorded`: booked at once, and
+   * once. What cannot be sent before the lease ends is sent afterwards: it was spent. Money is
+   * `cost_micros`, millionths of a US dollar. Resolves like `emit`. Throws a RangeError for a value
+   * that is not a whole number ≥ 0.
    *
    * @example
    * void attempt.usage({ model: "m-1", input_tokens: 1200, output_tokens: 80, cost_micros: 5400 });
    */
   usage(usage: Usage & { model?: string }): Promise<void> {
-    const { model, ...measured } = usage;
-    this.#port.addUsage(measured);
-    return this.emit("x.usage", model === undefined ? measured : { ...measured, model });
+    const measured = checkedUsage(usage);
+    if (measured === null) return Promise.resolve();
+    return this.#port.append({ type: "usage.recorded", usage: measured });
+  }
+
+  /**
+   * The error to throw when a limit of the provider was met: the run goes back without costing an
+   * attempt, and the account rests until the limit is over. Give it what the provider answered (a
+   * fetch `Response`, whose body is not read), what its SDK threw, or what you know; the server
+   * finds out why and until when. A `message` over 64 KiB is cut in its middle. Never throws.
+   *
+   * @example
+   * const response = await fetch(url, { signal: attempt.signal });
+   * if (response.status === 429) throw attempt.exhausted(response);
+   *
+   * @example
+   * // With its body, which says more than the headers.
+   * const { status, headers } = response;
+   * throw attempt.exhausted({ status, headers, message: await response.text() });
+   *
+   * @example
+   * // What you know goes before what the server reads.
+   * throw attempt.exhausted({ reason: "quota", recoveryInMs: 3_600_000, provider: "anthropic" });
+   */
+  exhausted(what: LimitNotice): Exhausted;
+  exhausted(what: unknown): Exhausted;
+  exhausted(what: unknown): Exhausted {
+    return exhaustedBy(what);
   }
 
   /**
@@ -190,6 +233,26 @@ export class Attempt<Input = Json> {
   /** Says that the tool has answered: state `running` again. See `awaitTool`. */
   resume(): Promise<void> {
     return this.#port.resume();
+  }
+
+  /**
+   * Asks a person and waits for the answer. While it is held (default) the lease is kept; after
+   * `hold_s`, or at once with `mode: "suspend"`, the attempt ends without cost: this call rejects
+   * with the signal's reason (kind `suspended`; let it pass), and when there is an answer the next
+   * attempt gets it from the same call at once. The same question is the one with the same `key`,
+   * or without one, with the same action and arguments. Rejects with `approval_mismatch` when the
+   * key stands for another action of this run.
+   *
+   * @example
+   * const question = { title: "Merge?", action: "merge", arguments: { pr: 42 } };
+   * const answer = await attempt.approval(question);
+   * if (!answer.approved) return { merged: false };
+   * await answer.execute(({ pr }) => merge(pr)); // refused unless it is what was decided
+   */
+  approval<Arguments extends JsonObject>(
+    question: ApprovalQuestion<Arguments>,
+  ): Promise<ApprovalDecision<Arguments>> {
+    return this.#port.ask(question) as Promise<ApprovalDecision<Arguments>>;
   }
 
   /**

@@ -1,7 +1,7 @@
 // The claim loop: one long poll that asks for all the free capacity of a worker.
 // Promises: never more than one request; none while nothing is free; errors are followed by waits
-// of 0.25 … 10 s (Retry-After is honoured); a runtime the server does not know is registered
-// again.
+// of 0.25 … 10 s (Retry-After is honoured); a runtime the server does not know, or has not heard of
+// for too long, is registered again.
 // Leaves to others: doing the runs, and giving back what arrives while the worker stops
 // (`worker.ts`).
 
@@ -106,9 +106,14 @@ export class ClaimLoop {
     this.#failures += 1;
     const waitMs = backoffMs(this.#failures, BACKOFF);
     if (!isSignalboxError(error)) return waitMs;
-    if (error.code === "runtime_unknown" || error.code === "runtime_stale") {
+    if (isUnregistered(error)) {
       await this.#options.register().catch(this.#options.onError);
     }
     return Math.max(waitMs, error.retryAfterMs ?? 0);
   }
+}
+
+/** Whether the server refuses a runtime until it is registered again. */
+export function isUnregistered(error: unknown): boolean {
+  return isSignalboxError(error, "runtime_unknown") || isSignalboxError(error, "runtime_stale");
 }

@@ -1,6 +1,6 @@
 // Errors of a handler's world: what it may throw, and why its signal was aborted.
 // Promises: `PermanentError` ends the run failed without another attempt; anything else thrown is
-// a failure that may be tried again.
+// a failure that may be tried again, but for a limit that was met (`exhausted.ts`).
 // Leaves to others: the decision itself (server).
 
 import type { Json } from "../wire.ts";
@@ -27,11 +27,21 @@ export class PermanentError extends Error {
 
 /**
  * Why an attempt was told to end.
- * `cancel`: asked for; the handler has about 30 s. `kill`: the run is over already. `stop`:
- * emergency stop; the run is pending again. `lost`: the lease belongs to somebody else. `deadline`:
- * time limit. `shutdown`: this worker is stopping; the run is given back.
+ * `cancel`: asked for; the handler has about 30 s. `kill`: the run is over already. `budget`: so
+ * it is, because an allowance is used up. `stop`: emergency stop; the run is pending again. `lost`:
+ * the lease belongs to somebody else. `suspended`: the run waits for a person without this attempt,
+ * and the next one gets the answer. `deadline`: time limit. `shutdown`: this worker is stopping;
+ * the run is given back.
  */
-export type AbortKind = "cancel" | "kill" | "stop" | "lost" | "deadline" | "shutdown";
+export type AbortKind =
+  | "cancel"
+  | "kill"
+  | "budget"
+  | "stop"
+  | "lost"
+  | "suspended"
+  | "deadline"
+  | "shutdown";
 
 /** `attempt.signal.reason`. */
 export class AttemptAborted extends Error {

@@ -2,7 +2,7 @@
 // Promises: the events of one attempt arrive in order, numbered from 1 without gaps, after its
 // `start` was accepted; at most one piece (≤ 500 events, ≤ 1 MiB) of an attempt is on its way;
 // `flush` resolves when all are stored or refused. A refused event is dropped and reported, it
-// never holds up the attempt's outcome.
+// never holds up the attempt's outcome. What was consumed is sent after the end of the attempt too.
 // Leaves to others: batching over attempts (`batch-sender.ts`), cutting data (`event-data.ts`).
 
 import { isSignalboxError } from "../errors.ts";
@@ -12,7 +12,7 @@ import type { BatchSenderOptions } from "./batch-sender.ts";
 import { isGone } from "./reporter.ts";
 
 /** An event as JSON: it is written once and measured once. */
-type Queued = { json: string; bytes: number };
+type Queued = { json: string; bytes: number; isUsage: boolean };
 
 const MAX_EVENTS = 500;
 const MAX_BYTES = 1_048_576 - 1_024;
@@ -36,6 +36,11 @@ export class EventBuffer {
     return new AttemptEvents({ fence, gate, sender, onError: this.#onError });
   }
 
+  /** Resolves when what is on its way has been answered. */
+  idle(): Promise<void> {
+    return this.#sender.idle();
+  }
+
   /** Gives up on what is not answered. */
   close(): void {
     this.#sender.close();
@@ -56,6 +61,8 @@ export class AttemptEvents {
   #bytes = 0;
   #nextSeq = 1;
   #pump: Promise<void> | null = null;
+  /** The attempt is over: the server takes nothing of it but what it consumed. */
+  #ended = false;
   #dropped = false;
   /** Halved at each refusal until the wrong event stands alone, doubled at each success. */
   #limit = MAX_EVENTS;
@@ -70,11 +77,12 @@ export class AttemptEvents {
    * attempt drops its events, and its signal has told so.
    */
   append(event: EventSubmission): Promise<void> {
-    if (this.#dropped) return Promise.resolve();
+    const isUsage = event.type === "usage.recorded";
+    if (this.#dropped || (this.#ended && !isUsage)) return Promise.resolve();
     const json = JSON.stringify({ ...event, producer_seq: this.#nextSeq });
     this.#nextSeq += 1;
     const bytes = Buffer.byteLength(json) + 1;
-    this.#queue.push({ json, bytes });
+    this.#queue.push({ json, bytes, isUsage });
     this.#bytes += bytes;
     this.#pump ??= this.#send();
     if (!this.#isFull()) return Promise.resolve();
@@ -86,12 +94,26 @@ export class AttemptEvents {
     while (this.#pump !== null) await this.#pump;
   }
 
-  /** The attempt is over: forgets what is queued and takes no more. */
-  drop(): void {
+  /**
+   * The attempt is over: forgets what is queued and takes no more, but for what was consumed: that
+   * is accepted for ten minutes after the end, also from an attempt that was lost.
+   */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#keep(this.#queue.filter(({ isUsage }) => isUsage));
+  }
+
+  /** Nothing will be taken any more. */
+  #drop(): void {
     this.#dropped = true;
-    this.#queue = [];
-    this.#bytes = 0;
-    this.#release();
+    this.#keep([]);
+  }
+
+  #keep(queue: Queued[]): void {
+    this.#queue = queue;
+    this.#bytes = queue.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (!this.#isFull()) this.#release();
   }
 
   #isFull(): boolean {
@@ -106,7 +128,7 @@ export class AttemptEvents {
     try {
       await this.#options.gate;
     } catch {
-      this.drop(); // the start was refused: this attempt owns nothing
+      this.end(); // the start was refused: this attempt owns nothing
     }
     while (this.#queue.length > 0) {
       const piece = this.#piece();
@@ -137,10 +159,8 @@ export class AttemptEvents {
       this.#forget(piece);
       this.#limit = Math.min(MAX_EVENTS, this.#limit * 2);
     } catch (error) {
-      if (isGone(error) || (isSignalboxError(error) && error.code === "worker_stopped")) {
-        this.drop();
-        return;
-      }
+      if (isSignalboxError(error, "worker_stopped")) return this.#drop();
+      if (isGone(error)) return this.#refusedAsGone(piece, error);
       if (piece.length > 1) {
         this.#limit = Math.ceil(piece.length / 2);
         return;
@@ -151,9 +171,22 @@ export class AttemptEvents {
     }
   }
 
+  /** Usage that was refused together with other events goes again, alone. */
+  #refusedAsGone(piece: Queued[], error: unknown): void {
+    this.end();
+    if (!piece.every(({ isUsage }) => isUsage)) return;
+    this.#options.onError(error);
+    this.#drop();
+  }
+
+  /** What is left of the piece stands at the head of the queue, in its order. */
   #forget(piece: Queued[]): void {
-    if (this.#dropped) return;
-    this.#queue.splice(0, piece.length);
-    for (const { bytes } of piece) this.#bytes -= bytes;
+    const sent = new Set(piece);
+    let count = 0;
+    for (const queued of this.#queue) {
+      if (!sent.has(queued)) break;
+      count += 1;
+    }
+    for (const { bytes } of this.#queue.splice(0, count)) this.#bytes -= bytes;
   }
 }

@@ -11,7 +11,7 @@ import type { Directive, Fence, HeartbeatRequest, Json, LeaseAnswer } from "../w
 export type KeptLease = { fence: Fence; leaseMs: number; timeLeftMs: number | null };
 
 export type KeeperCallbacks = {
-  /** cancel, kill, stop, deadline: once per attempt and kind; wake: each time. */
+  /** cancel, kill, budget, stop, deadline: once per attempt and kind; wake: each time. */
   onDirective(directive: Directive): void;
   /** No acknowledged heartbeat until 10 % before lease end: stop working until `onThaw`. */
   onFreeze(fence: Fence): void;

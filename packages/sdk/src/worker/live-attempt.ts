@@ -2,24 +2,28 @@
 // Promises: the lease is kept from the first line to the accepted report; `start` goes first, then
 // the events, then exactly one outcome; after a cancel the handler's outcome is still reported
 // (the server ends the run cancelled); a killed attempt reports that it has terminated; a lost or
-// stopped one reports nothing, since the server has taken it back already.
+// stopped one reports no outcome, since the server has taken it back, but what it consumed.
 // Leaves to others: claiming, capacity, drain (`worker.ts`), sending (`reporter.ts`,
 // `event-buffer.ts`).
 
 import { isSignalboxError } from "../errors.ts";
+import type { Http } from "../http.ts";
 import { isTerminal } from "../run-state.ts";
-import type { Claim, Fence, ProcessFacts, ReportBody, Usage } from "../wire.ts";
+import type { Claim, Fence, ProcessFacts, ReportBody } from "../wire.ts";
+import { askPerson } from "./approval.ts";
+import type { ApprovalDecision, ApprovalQuestion } from "./approval.ts";
 import { Attempt } from "./attempt.ts";
 import type { AttemptPort, PauseListener } from "./attempt.ts";
 import { CheckpointSaver } from "./checkpoint-saver.ts";
+import type { AttemptOutcome } from "./attempt-news.ts";
 import { AttemptAborted } from "./errors.ts";
 import type { AbortKind } from "./errors.ts";
 import type { AttemptEvents, EventBuffer } from "./event-buffer.ts";
+import { isExhausted } from "./exhausted.ts";
 import type { KeeperLike } from "./keeper.ts";
-import { completion, failure, outputRefused } from "./outcome.ts";
+import { bareLimit, completion, failure, outputRefused } from "./outcome.ts";
 import { isGone } from "./reporter.ts";
 import type { Reporter } from "./reporter.ts";
-import { addUsage } from "./usage-sum.ts";
 
 /** Does a run. What it returns is the output (JSON ≤ 1 MiB; undefined = null). */
 export type Handler<Input> = (attempt: Attempt<Input>) => unknown;
@@ -27,13 +31,25 @@ export type Handler<Input> = (attempt: Attempt<Input>) => unknown;
 export type LiveAttemptOptions = {
   reporter: Reporter;
   events: EventBuffer;
+  http: Http;
   keeper: KeeperLike;
   process: ProcessFacts;
   onError: (error: unknown) => void;
 };
 
-/** After these the server has ended or taken back the attempt: no outcome is wanted. */
-const FINAL: readonly (AbortKind | null)[] = ["kill", "stop", "lost"];
+/** After these the run has ended: wanted is that its work has ended too. */
+const KILLED: readonly (AbortKind | null)[] = ["kill", "budget"];
+/** After these the server has taken the attempt back: nothing is wanted. */
+const TAKEN_BACK: readonly (AbortKind | null)[] = ["stop", "lost", "suspended"];
+const FINAL: readonly (AbortKind | null)[] = [...KILLED, ...TAKEN_BACK];
+
+/** What is reported → how it is told to who listens. */
+const outcomes: Partial<Record<ReportBody["kind"], AttemptOutcome>> = {
+  complete: "completed",
+  fail: "failed",
+  release: "released",
+  exhausted: "exhausted",
+};
 
 /** An attempt this worker is doing now. */
 export class LiveAttempt {
@@ -46,9 +62,12 @@ export class LiveAttempt {
   readonly #released: Promise<ReportBody>;
   #giveBack: () => void = () => {};
   #events: AttemptEvents | null = null;
+  /** Resolves when the server knows that the work has begun. */
+  #gate: Promise<unknown> = Promise.resolve();
   #aborted: AbortKind | null = null;
   #paused = false;
-  #usage: Usage | null = null;
+  /** The server did not take the outcome: the run is somebody else's. */
+  #gone = false;
   #facts: ProcessFacts | null = null;
 
   constructor(claim: Claim, options: LiveAttemptOptions) {
@@ -64,20 +83,34 @@ export class LiveAttempt {
     });
   }
 
-  /** Does the run. Resolves when its outcome is recorded, refused or unwanted. Never rejects. */
-  async run(handler: Handler<never>): Promise<void> {
+  /**
+   * Does the run. Resolves with how it went when its outcome is recorded, refused or unwanted.
+   * Never rejects.
+   */
+  async run(handler: Handler<never>): Promise<AttemptOutcome> {
     const { events, keeper, process, reporter } = this.#options;
     const { lease_ms: leaseMs, time_left_ms: timeLeftMs } = this.#claim;
     keeper.add({ fence: this.fence, leaseMs, timeLeftMs });
     const started = reporter.send({ ...this.fence, kind: "start", process });
     const gate = quiet(started.then(nothing, (error: unknown) => this.#startRefused(error)));
+    this.#gate = gate;
     this.#events = events.open(this.fence, gate);
     const outcome = await Promise.race([this.#handle(handler), this.#released]);
-    await this.#events.flush();
-    await this.#report(outcome);
+    if (!TAKEN_BACK.includes(this.#aborted)) {
+      await this.#events.flush();
+      await this.#report(outcome);
+    }
     keeper.remove(this.fence);
-    this.#events.drop();
+    this.#events.end();
     this.#checkpoints.end(new Error("the attempt has ended"));
+    return this.#went(outcome);
+  }
+
+  #went(outcome: ReportBody): AttemptOutcome {
+    if (this.#aborted === "lost" || this.#gone) return "lost";
+    if (this.#aborted === "stop") return "stopped";
+    if (KILLED.includes(this.#aborted)) return "killed";
+    return outcomes[outcome.kind] ?? "failed";
   }
 
   /**
@@ -90,7 +123,7 @@ export class LiveAttempt {
     if (!FINAL.includes(kind)) return;
     this.#options.keeper.remove(this.fence);
     this.#checkpoints.end(this.#controller.signal.reason);
-    if (kind !== "kill") this.#events?.drop();
+    if (TAKEN_BACK.includes(kind)) this.#events?.end();
   }
 
   /** The worker stops: the handler is told, and after `graceMs` the run is given back. */
@@ -128,6 +161,8 @@ export class LiveAttempt {
       const attempt = new Attempt<never>(this.#claim, { port: this.#port(), signal });
       return completion(await handler(attempt));
     } catch (error) {
+      // The account rests, whatever else becomes of the attempt.
+      if (isExhausted(error)) return failure(error);
       // Whoever throws because the worker stops has not failed.
       const isGivenUp = error instanceof AttemptAborted && error.kind === "shutdown";
       if (isGivenUp || this.#aborted === "shutdown") return { kind: "release", cause: "shutdown" };
@@ -137,31 +172,45 @@ export class LiveAttempt {
 
   async #report(outcome: ReportBody): Promise<void> {
     const { onError, process, reporter } = this.#options;
-    if (this.#aborted === "lost" || this.#aborted === "stop") return;
-    const body: ReportBody =
-      this.#aborted === "kill"
-        ? { kind: "terminated", process: this.#facts ?? process }
-        : this.#complete(outcome);
+    if (TAKEN_BACK.includes(this.#aborted)) return;
+    const body: ReportBody = KILLED.includes(this.#aborted)
+      ? { kind: "terminated", process: this.#facts ?? process }
+      : this.#complete(outcome);
     try {
       await reporter.send({ ...this.fence, ...body });
     } catch (error) {
-      if (isGone(error)) return;
+      if (isGone(error)) {
+        this.#gone = true;
+        return;
+      }
       onError(error);
-      if (body.kind !== "complete" || !isWrong(error)) return;
-      const instead = this.#complete(outputRefused(error));
+      if (!isWrong(error)) return;
+      const instead = this.#insteadOf(body, error);
+      if (instead === null) return;
       await reporter.send({ ...this.fence, ...instead }).catch(onError);
     }
   }
 
   /** Adds what belongs to the outcome besides what the handler said. */
   #complete(outcome: ReportBody): ReportBody {
-    const usage = this.#usage === null ? {} : { usage: this.#usage };
     const process = this.#facts === null ? {} : { process: this.#facts };
     const unsaved = this.#checkpoints.unsaved();
-    if (outcome.kind === "complete") return { ...outcome, ...usage, ...process };
-    if (outcome.kind === "fail") return { ...outcome, ...usage, ...process, ...unsaved };
-    if (outcome.kind === "release") return { ...outcome, ...process, ...unsaved };
-    return outcome;
+    switch (outcome.kind) {
+      case "complete":
+        return { ...outcome, ...process };
+      case "fail":
+      case "release":
+      case "exhausted":
+        return { ...outcome, ...process, ...unsaved };
+      default:
+        return outcome;
+    }
+  }
+
+  /** What is reported instead of an outcome that the server did not take; null: nothing. */
+  #insteadOf(outcome: ReportBody, why: Error): ReportBody | null {
+    if (outcome.kind === "complete") return this.#complete(outputRefused(why));
+    return outcome.kind === "exhausted" ? bareLimit(outcome) : null;
   }
 
   #startRefused(error: unknown): void {
@@ -176,9 +225,6 @@ export class LiveAttempt {
   #port(): AttemptPort {
     return {
       append: (event) => this.#events?.append(event) ?? Promise.resolve(),
-      addUsage: (usage) => {
-        this.#usage = addUsage(this.#usage ?? {}, usage);
-      },
       addFacts: (facts) => {
         this.#facts = { ...this.#facts, ...facts };
       },
@@ -186,12 +232,37 @@ export class LiveAttempt {
       awaitTool: (tool) =>
         quiet(this.#change({ kind: "await_tool", ...(tool === undefined ? {} : { tool }) })),
       resume: () => quiet(this.#change({ kind: "resume" })),
+      ask: (question) => quiet(this.#ask(question)),
       isPaused: () => this.#paused,
       onPause: (listener) => {
         this.#pauseListeners.add(listener);
         return () => this.#pauseListeners.delete(listener);
       },
     };
+  }
+
+  /** A question to a person, after the events so far. */
+  async #ask(question: ApprovalQuestion): Promise<ApprovalDecision> {
+    await Promise.all([this.#gate, this.#events?.flush()]);
+    const { http } = this.#options;
+    const { signal } = this.#controller;
+    signal.throwIfAborted();
+    const asking = {
+      http,
+      fence: this.fence,
+      signal,
+      unsaved: () => this.#checkpoints.unsaved(),
+      suspended: () => this.abort("suspended", "the run waits for a person without this attempt"),
+    };
+    try {
+      return await askPerson(asking, question);
+    } catch (error) {
+      if (isGone(error) && !isInvalid(error)) {
+        this.abort("lost", isSignalboxError(error) ? error.code : null);
+        signal.throwIfAborted();
+      }
+      throw error;
+    }
   }
 
   /** A report in the middle of the attempt, after the events so far. */

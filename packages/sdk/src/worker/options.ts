@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
+import type { AttemptListener } from "./attempt-news.ts";
 import type { KeeperFactory } from "./keeper.ts";
 
 export type WorkerOptions = {
@@ -33,13 +34,24 @@ export type WorkerOptions = {
   signals?: boolean;
   /** Hears of everything that went wrong and is being tried again. Default: a process warning. */
   onError?: (error: unknown) => void;
+  /**
+   * Told when an attempt was claimed and when it is over: for metrics of your own. Must return
+   * soon.
+   *
+   * @example
+   * onAttempt: (news) => {
+   *   if (news.what === "ended") ended.inc({ runner: news.runner, outcome: news.outcome });
+   * }
+   */
+  onAttempt?: AttemptListener;
   /** Who keeps the leases. Default: a thread of this process. */
   keeper?: KeeperFactory;
 };
 
 /** Options with every default filled in. */
-export type Settings = Required<Omit<WorkerOptions, "queues" | "runners" | "version">> &
-  Pick<WorkerOptions, "queues" | "runners" | "version">;
+export type Settings = Required<Omit<WorkerOptions, Unset>> & Pick<WorkerOptions, Unset>;
+/** Options without a default. */
+type Unset = "onAttempt" | "queues" | "runners" | "version";
 
 /** Fills in defaults. Throws a RangeError for what cannot work. */
 export function settingsOf(

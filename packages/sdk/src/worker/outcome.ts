@@ -3,8 +3,9 @@
 // JSON or too large becomes a failure that says so, long texts are cut.
 // Leaves to others: sending it (`live-attempt.ts`), deciding about another attempt (server).
 
-import type { Json, ReportBody, RunError } from "../wire.ts";
+import type { Json, LimitReport, ReportBody, RunError } from "../wire.ts";
 import { PermanentError } from "./errors.ts";
+import { isExhausted } from "./exhausted.ts";
 
 const OUTPUT_BYTES = 1_048_576;
 const MESSAGE_CHARS = 4_000;
@@ -21,10 +22,16 @@ export function completion(output: unknown): ReportBody {
   }
 }
 
-/** The report of a handler that threw. */
+/** The report of a handler that threw: a limit that was met is no failure. */
 export function failure(thrown: unknown): ReportBody {
+  if (isExhausted(thrown)) return { ...thrown.report, kind: "exhausted" };
   const retryable = !(thrown instanceof PermanentError);
   return { kind: "fail", error: runErrorOf(thrown), retryable };
+}
+
+/** The report when the server refused the facts of a limit: that it was met still counts. */
+export function bareLimit({ reason }: LimitReport): ReportBody {
+  return { kind: "exhausted", reason: reason ?? "rate_limit" };
 }
 
 /** The report when the server refused the output of a handler that returned. */

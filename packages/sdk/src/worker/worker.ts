@@ -9,7 +9,6 @@ import { hostname } from "node:os";
 
 import type { Signalbox } from "../client.ts";
 import { settledWithin } from "../deadline.ts";
-import { isSignalboxError } from "../errors.ts";
 import type { Http } from "../http.ts";
 import type {
   Claim,
@@ -20,10 +19,11 @@ import type {
   Runtime,
   RuntimeRegistration,
 } from "../wire.ts";
-import { ClaimLoop } from "./claim-loop.ts";
+import { ClaimLoop, isUnregistered } from "./claim-loop.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { KeeperHost } from "./keeper-host.ts";
 import type { KeeperCallbacks, KeeperLike } from "./keeper.ts";
+import { tellOf } from "./attempt-news.ts";
 import { LiveAttempt } from "./live-attempt.ts";
 import type { Handler } from "./live-attempt.ts";
 import { settingsOf } from "./options.ts";
@@ -164,7 +164,7 @@ export class Worker {
     }
     const reportMs = RELEASE_GRACE_MS + REPORT_LEASES * this.#settings.leaseMs;
     await settledWithin(this.#allDone(), reportMs);
-    await settledWithin(this.#reporter.idle(), reportMs);
+    await settledWithin(this.#allSent(), reportMs);
     this.#reporter.close();
     this.#events.close();
     await this.#keeper.stop();
@@ -178,6 +178,10 @@ export class Worker {
 
   async #allDone(): Promise<void> {
     await Promise.all(Array.from(this.#live.values(), ({ done }) => done));
+  }
+
+  async #allSent(): Promise<void> {
+    await Promise.all([this.#reporter.idle(), this.#events.idle()]);
   }
 
   /** Does the claimed runs, or gives them back when the worker is stopping. */
@@ -194,14 +198,19 @@ export class Worker {
     const attempt = new LiveAttempt(claim, {
       reporter: this.#reporter,
       events: this.#events,
+      http: this.#http,
       keeper: this.#keeper as KeeperLike,
       process: { pid: process.pid, host: hostname() },
       onError: this.#onError,
     });
-    const done = attempt.run(handler).finally(() => {
-      this.#live.delete(claim.attempt_id);
-      this.#claims.nudge();
-    });
+    const told = tellOf(claim, this.#settings.onAttempt, this.#onError);
+    const done = attempt
+      .run(handler)
+      .then(told.ended)
+      .finally(() => {
+        this.#live.delete(claim.attempt_id);
+        this.#claims.nudge();
+      });
     this.#live.set(claim.attempt_id, { attempt, done });
   }
 
@@ -262,7 +271,7 @@ export class Worker {
       onCheckpoint: (fence, stored) => find(fence)?.checkpointAnswered(stored),
       onError: (error) => {
         this.#onError(error);
-        if (isSignalboxError(error, "runtime_unknown")) this.#register().catch(this.#onError);
+        if (isUnregistered(error)) this.#register().catch(this.#onError);
       },
     };
   }

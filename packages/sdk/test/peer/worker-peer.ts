@@ -10,24 +10,32 @@ import type {
   ClaimRequest,
   Directive,
   EventsRequest,
+  EventSubmission,
   HeartbeatRequest,
   Json,
   Report,
   ReportsRequest,
   Run,
 } from "../../src/index.ts";
-import { json, problemOf, startPeer, stream } from "./scripted-server.ts";
+import { json, problem, problemOf, startPeer, stream } from "./scripted-server.ts";
 import type { Peer, Recorded } from "./scripted-server.ts";
 
+export type Refusal = [status: number, code: string];
 export type WorkerPeer = {
   peer: Peer;
   /** `start 1`, `events 1: log.line#1 …`, `complete 1`, `offline` … in order of arrival. */
   journal: string[];
   reports: Report[];
+  /** Events that were taken, of all runs. */
+  events: EventSubmission[];
   /** Lease not ok any more: attempt ids. */
   lost: Set<string>;
   /** What a report of this kind is refused with: `complete` → `[409, "already_terminal"]`. */
-  refuse: Map<Report["kind"], [status: number, code: string]>;
+  refuse: Map<Report["kind"], Refusal>;
+  /** What the next claims are refused with, one each. */
+  refuseClaims: Refusal[];
+  /** What a piece of events is refused with; null: it is taken. */
+  refuseEvents: (events: readonly EventSubmission[]) => Refusal | null;
   /** Hands out runs 1, 2 … with these inputs. */
   give(...inputs: Json[]): void;
   direct(directive: Directive): void;
@@ -55,8 +63,11 @@ export async function startWorkerPeer(): Promise<WorkerPeer> {
     peer,
     journal: [],
     reports: [],
+    events: [],
     lost: new Set(),
     refuse: new Map(),
+    refuseClaims: [],
+    refuseEvents: () => null,
     give(...inputs) {
       for (const input of inputs) ready.push(claimOf((given += 1), input));
       handOut();
@@ -81,18 +92,24 @@ export async function startWorkerPeer(): Promise<WorkerPeer> {
     streams.push(response);
   });
   peer.on("POST /v1/claims", ({ body }, response) => {
+    const refusal = box.refuseClaims.shift();
+    if (refusal !== undefined) return problem(response, ...refusal);
     waiting.push({ request: body as ClaimRequest, response });
     if (ready.length > 0) handOut();
   });
   peer.on("POST /v1/heartbeats", ({ body }, response) => answerBeat(box, { body, response }));
   peer.on("POST /v1/reports", (request, response) => answerReports(box, { request, response }));
   peer.on("POST /v1/events", ({ body }, response) => {
-    const { items } = body as EventsRequest;
-    for (const { events, run_id } of items) {
+    const results = (body as EventsRequest).items.map(({ events, run_id }) => {
       const list = events.map(({ producer_seq, type }) => `${type}#${producer_seq}`);
-      box.journal.push(`events ${run_id.slice(4)}: ${list.join(" ")}`);
-    }
-    json(response, { results: items.map(() => ({ ok: true, last_seq: "1", stored: 1 })) });
+      const refusal = box.refuseEvents(events);
+      const what = refusal === null ? "events" : "refused";
+      box.journal.push(`${what} ${run_id.slice(4)}: ${list.join(" ")}`);
+      if (refusal !== null) return { ok: false, problem: problemOf(...refusal) };
+      box.events.push(...events);
+      return { ok: true, last_seq: "1", stored: events.length };
+    });
+    json(response, { results });
   });
   return box;
 }
@@ -139,7 +156,9 @@ function claimOf(n: number, input: Json): Claim {
     child_key: "sba_child",
     side_effect_token: `side_${n}`,
     agent: "reviewer",
+    account: "acme/max-1",
     lease_ms: 60_000,
     time_left_ms: null,
+    traceparent: null,
   };
 }

@@ -167,7 +167,7 @@ describe("the output of a child", () => {
   });
 
   it("keeps the last 8 KiB of stderr, whole characters only", () => {
-    const tail = new Tail();
+    const tail = new Tail(8 * 1024);
     for (let i = 0; i < 100; i += 1) tail.push(Buffer.from("€".repeat(100)));
     expect(tail.text()).toBe("€".repeat(2730));
   });

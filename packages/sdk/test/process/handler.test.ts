@@ -1,102 +1,18 @@
 // The process handler with real children: what they are given, what they leave, what it means.
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { KeeperLike } from "../../src/worker/keeper.ts";
+import { describe, expect, it } from "vitest";
 import { AttemptAborted, PermanentError } from "../../src/worker/errors.ts";
-import type { ProcessAttempt, ProcessOptions } from "../../src/worker/process/index.ts";
+import type { ProcessAttempt } from "../../src/worker/process/index.ts";
 import { processHandler, supervisorKeeper } from "../../src/worker/process/index.ts";
-import type { EventSubmission, Json, ProcessFacts, Run } from "../../src/wire.ts";
-import { Peer } from "./peer.ts";
-import { clearUp, living, newMark, statesOf, supervisorsOf, until, zoo } from "./zoo.ts";
+import type { EventSubmission, Run } from "../../src/wire.ts";
+import { childKey, killGraceMs, setAttemptStage, texts, traceparent } from "./attempt-stage.ts";
+import type { Begun } from "./attempt-stage.ts";
+import { living, statesOf, supervisorsOf, until, zoo } from "./zoo.ts";
 
-const childKey = "sba_child_secret_0123456789";
-const killGraceMs = 400;
-
-type Ended = {
-  output?: Json;
-  error?: Error & { code?: string; detail?: Json };
-  events: EventSubmission[];
-  facts: ProcessFacts;
-};
-type Begun = { ended: Promise<Ended>; mark: string; abort: AbortController };
-
-let peer: Peer;
-let keeper: KeeperLike;
-let supervisor: ReturnType<typeof supervisorKeeper>;
-let folder = "";
-let mark = "";
-
-beforeAll(async () => {
-  peer = await Peer.open();
-  supervisor = supervisorKeeper({ killGraceMs });
-  const connection = { url: peer.url, key: "sbx_worker_secret_0123456789" };
-  const callbacks = { onDirective() {}, onFreeze() {}, onThaw() {}, onLost() {} };
-  keeper = supervisor({ ...connection, runtime: "zoo", agents: [], heartbeatMs: 1_000 }, callbacks);
-  keeper.start();
-});
-
-afterAll(async () => {
-  await keeper.stop();
-  await peer.close();
-});
-
-beforeEach(async () => {
-  mark = newMark();
-  folder = await mkdtemp(join(tmpdir(), "signalbox-test-"));
-});
-
-afterEach(async () => {
-  clearUp(mark);
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Runs one attempt of a shell script (or of `options.command`). */
-function begin(script: string, options: Partial<ProcessOptions> = {}, input: Json = null): Begun {
-  const abort = new AbortController();
-  const events: EventSubmission[] = [];
-  let facts: ProcessFacts = {};
-  const attempt: ProcessAttempt = {
-    id: mark,
-    run: { id: "run_1", input } as Run,
-    number: 2,
-    signal: abort.signal,
-    paused: false,
-    childKey,
-    sideEffectToken: "set_1",
-    emit: async (type, data) => void events.push({ type, data: data ?? {} }),
-    usage: async () => {},
-    process: (given) => {
-      facts = { ...facts, ...given };
-    },
-  };
-  const handler = processHandler({
-    supervisor,
-    command: "bash",
-    args: ["-c", script, mark],
-    env: { ZOO: mark },
-    drainMs: 500,
-    leftoverGraceMs: 300,
-    baseMs: 1,
-    tempFolder: folder,
-    ...options,
-  });
-  const { attempt_id, ...fence } = { run_id: "run_1", attempt_id: mark, fencing_token: 2 };
-  keeper.add({ fence: { ...fence, attempt_id }, leaseMs: 60_000, timeLeftMs: null });
-  const ended = handler(attempt).then(
-    (output): Ended => ({ output, events, facts }),
-    (error: Error): Ended => ({ error, events, facts }),
-  );
-  const done = ended.finally(() => keeper.remove({ ...fence, attempt_id }));
-  return { ended: done, mark, abort };
-}
-
-function texts(ended: Ended, stream = "stdout"): Json[] {
-  const lines = ended.events.filter((event) => event.data?.["stream"] === stream);
-  return lines.map((event) => event.data?.["text"] ?? null);
-}
+const stage = setAttemptStage();
+const begin = (...given: Parameters<typeof stage.begin>): Begun => stage.begin(...given);
 
 describe("a child that ends", () => {
   it("with 0 completes; lines are events, facts are told, the folder goes", async () => {
@@ -105,7 +21,7 @@ describe("a child that ends", () => {
     expect(texts(ended)).toEqual(["one", '{"n":1}', "three"]);
     expect(texts(ended, "stderr")).toEqual(["two"]);
     expect(ended.facts).toMatchObject({ pid: expect.any(Number), exit_code: 0, signal: null });
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(stage.folder)).toEqual([]);
   });
 
   it("completes with what it wrote to $SIGNALBOX_OUTPUT rather than what it printed", async () => {
@@ -139,7 +55,7 @@ describe("a child that ends", () => {
   it("may leave a grandchild that holds stdout: the exit decides", async () => {
     const { output } = await begin("sleep 3600 & echo '{\"done\":true}'; exit 0").ended;
     expect(output).toEqual({ done: true });
-    expect(living(mark)).toEqual([]);
+    expect(living(stage.mark)).toEqual([]);
   });
 
   it("may still be read for a moment by what it left", async () => {
@@ -158,15 +74,16 @@ describe("a child is given", () => {
       expect(texts(ended)[0]).toBe(process.cwd());
       expect(printed).toContain("THEIR_LOGIN=kept");
       expect(printed).not.toContain("sbx_worker_secret");
-      expect(printed).toContain(`SIGNALBOX_ATTEMPT_ID=${mark}`);
+      expect(printed).toContain(`SIGNALBOX_ATTEMPT_ID=${stage.mark}`);
       for (const told of [
         "RUN_ID=run_1",
         "ATTEMPT=2",
-        `URL=${peer.url}`,
+        `URL=${stage.peer.url}`,
         "SIDE_EFFECT_TOKEN=set_1",
       ]) {
         expect(printed).toContain(`SIGNALBOX_${told}\n`);
       }
+      expect(printed).toContain(`TRACEPARENT=${traceparent}\n`);
       expect(printed.endsWith('{"pr":7}')).toBe(true);
     } finally {
       delete process.env["SIGNALBOX_KEY"];
@@ -185,7 +102,7 @@ describe("a child is given", () => {
   it("an empty folder of its own with cwd fresh, or the one named", async () => {
     const fresh = await begin("pwd; ls -A", { cwd: "fresh" }).ended;
     expect(texts(fresh)).toHaveLength(1);
-    expect(String(texts(fresh)[0]).startsWith(folder)).toBe(true);
+    expect(String(texts(fresh)[0]).startsWith(stage.folder)).toBe(true);
     const named = await begin("pwd", { cwd: "/" }).ended;
     expect(texts(named)).toEqual(["/"]);
   });
@@ -218,7 +135,7 @@ describe("a child that cannot be started", () => {
   ])("because it %s is a spawn_error, not retried", async (_why, options, errno) => {
     const { error } = await begin("", options).ended;
     expect(error).toMatchObject({ name: "PermanentError", code: "spawn_error", detail: { errno } });
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(stage.folder)).toEqual([]);
   });
 
   it("makes later ones wait longer, and is told after ten within ten minutes", async () => {
@@ -228,14 +145,14 @@ describe("a child that cannot be started", () => {
       onCrashLoop: (why: string) => void loops.push(why),
     };
     const handler = processHandler({
-      supervisor,
+      supervisor: stage.supervisor,
       baseMs: 1,
       capMs: 8,
-      tempFolder: folder,
+      tempFolder: stage.folder,
       ...options,
     });
     const attempt = {
-      id: mark,
+      id: stage.mark,
       run: { id: "run_1", input: null } as Run,
       childKey,
       signal: new AbortController().signal,
@@ -317,12 +234,12 @@ describe.skipIf(process.platform !== "linux")("an attempt that is told to end", 
   it.each(Object.entries(zoo))("leaves nothing of a child that %s", async (_habit, script) => {
     const { ended, abort } = begin(script);
     if (!script.endsWith("exit 0")) {
-      const begun = (): boolean => living(mark).length > 1 || statesOf(mark) !== "";
+      const begun = (): boolean => living(stage.mark).length > 1 || statesOf(stage.mark) !== "";
       await until("it has begun", begun);
       abort.abort(new AttemptAborted("cancel"));
     }
     await ended;
-    await until("nothing is left", () => living(mark).length === 0);
+    await until("nothing is left", () => living(stage.mark).length === 0);
   });
 
   it("keeps the output of a child that stops in good order after a cancel", async () => {
@@ -347,25 +264,33 @@ describe.skipIf(process.platform !== "linux")("an attempt that is told to end", 
 
   it("by the death of its supervisor is ended by the worker and given back", async () => {
     const other = supervisorKeeper({ killGraceMs });
-    const options = { url: peer.url, key: "sbx_k", runtime: "zoo", agents: [], heartbeatMs: 1_000 };
+    const options = {
+      url: stage.peer.url,
+      key: "sbx_k",
+      runtime: "zoo",
+      agents: [],
+      heartbeatMs: 1_000,
+    };
     const callbacks = { onDirective() {}, onFreeze() {}, onThaw() {}, onLost() {} };
     const before = supervisorsOf(process.pid);
     const otherKeeper = other(options, callbacks);
     const pid = supervisorsOf(process.pid).find((each) => !before.includes(each));
     const script = zoo["double forks and ignores SIGTERM"] ?? "";
     const { ended } = begin(script, { supervisor: other });
-    await until("it has forked", () => living(mark).length > 1);
+    await until("it has forked", () => living(stage.mark).length > 1);
     process.kill(pid ?? 0, "SIGKILL");
     expect((await ended).error).toMatchObject({ name: "AttemptAborted", kind: "shutdown" });
-    expect(living(mark)).toEqual([]);
+    expect(living(stage.mark)).toEqual([]);
     await otherKeeper.stop();
   });
 
   it("before it began starts nothing", async () => {
-    const { ended, abort } = begin("touch $ZOO_FILE", { env: { ZOO_FILE: join(folder, "ran") } });
+    const { ended, abort } = begin("touch $ZOO_FILE", {
+      env: { ZOO_FILE: join(stage.folder, "ran") },
+    });
     abort.abort(new AttemptAborted("lost"));
     expect((await ended).error).toBeInstanceOf(AttemptAborted);
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(stage.folder)).toEqual([]);
   });
 });
 
@@ -376,9 +301,9 @@ describe("the input file", () => {
   });
 
   it("does not outlive the attempt even if the child made its folder hard to remove", async () => {
-    await writeFile(join(folder, "kept"), "");
+    await writeFile(join(stage.folder, "kept"), "");
     await begin("cd $(dirname $SIGNALBOX_INPUT); mkdir -p a/b; chmod 500 a").ended;
-    expect(await readdir(folder)).toEqual(["kept"]);
-    expect(await readFile(join(folder, "kept"), "utf8")).toBe("");
+    expect(await readdir(stage.folder)).toEqual(["kept"]);
+    expect(await readFile(join(stage.folder, "kept"), "utf8")).toBe("");
   });
 });

@@ -159,8 +159,10 @@ function claimOf(count: number, input: Json, lease: PeerLease): Claim {
     child_key: "sba_child_secret_0123456789",
     side_effect_token: `set_${count}`,
     agent: "zoo",
+    account: null,
     lease_ms: lease.leaseMs,
     time_left_ms: lease.timeLeftMs,
+    traceparent: null,
   };
 }
 

@@ -69,7 +69,7 @@ async function start(
   return { supervisor, keeper, told, mark };
 }
 
-function directive(kind: "cancel" | "kill" | "stop", mark: string): Directive {
+function directive(kind: "cancel" | "kill" | "budget" | "stop", mark: string): Directive {
   const { run_id, attempt_id } = fenceOf(mark);
   const base = { run_id, attempt_id, reason: null };
   return kind === "cancel" ? { kind, ...base, grace_ms: 30_000 } : { kind, ...base };
@@ -80,7 +80,7 @@ const spinning = "trap '' TERM; while :; do sleep 0.02; done";
 
 // Linux only: trees are found in /proc.
 describe.skipIf(process.platform !== "linux")("the supervisor", () => {
-  it.each(["cancel", "kill", "stop"] as const)(
+  it.each(["cancel", "kill", "budget", "stop"] as const)(
     "ends the tree on %s and tells the worker",
     async (kind) => {
       const { told, mark } = await start(zoo["double forks and ignores SIGTERM"] ?? "");

@@ -55,7 +55,11 @@ function foldersOf(attemptId: string): string[] {
   });
 }
 
-function directive(kind: "cancel" | "kill", attemptId: string, runId = "run_1"): Directive {
+function directive(
+  kind: "cancel" | "kill" | "budget",
+  attemptId: string,
+  runId = "run_1",
+): Directive {
   const base = { run_id: runId, attempt_id: attemptId, reason: "a person said so" };
   return kind === "cancel" ? { kind, ...base, grace_ms: 30_000 } : { kind, ...base };
 }
@@ -96,11 +100,23 @@ describe("a worker with the process runtime", () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   });
 
-  it("ends the tree on kill and says that it has", async () => {
+  it("reports a limit that the command says it met, and what that was", async () => {
+    startWorker(`echo '{"reason":"quota","recovery_in_ms":5000}' > $SIGNALBOX_LIMIT; exit 3`);
+    const attemptId = peer.give(null);
+    await until("the report", () => peer.report(attemptId, "exhausted") !== undefined);
+    expect(peer.report(attemptId, "exhausted")).toMatchObject({
+      reason: "quota",
+      recovery_in_ms: 5_000,
+      process: { exit_code: 3 },
+    });
+    expect(peer.report(attemptId, "fail")).toBeUndefined();
+  });
+
+  it.each(["kill", "budget"] as const)("ends the tree on %s and says that it has", async (kind) => {
     startWorker(zoo["double forks and ignores SIGTERM"] ?? "");
     const attemptId = peer.give(null);
     await until("the tree has begun", () => tree().length > 1 && peer.streams > 0);
-    peer.direct(directive("kill", attemptId));
+    peer.direct(directive(kind, attemptId));
     await until("the report", () => peer.report(attemptId, "terminated") !== undefined);
     expect(tree()).toEqual([]);
     expect(peer.report(attemptId, "terminated")).toMatchObject({ process: { signal: "SIGTERM" } });

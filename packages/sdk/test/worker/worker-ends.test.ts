@@ -48,6 +48,22 @@ describe("being told to end", () => {
     expect(stage.box.beats().at(-1)?.leases).toEqual([]);
   });
 
+  test("budget: told as such, and the end is told as terminated", async () => {
+    let told: unknown;
+    await stage.start(async (attempt) => {
+      await new Promise((resolve) => attempt.signal.addEventListener("abort", resolve));
+      told = attempt.signal.reason;
+      throw told;
+    });
+    stage.box.give(null);
+    await stage.journal("start 1");
+    const reason = "daily token limit exceeded";
+    stage.box.direct({ kind: "budget", ...attemptOf(1), reason });
+    expect(await stage.reported("terminated")).toMatchObject({ process: { pid: process.pid } });
+    expect(told).toMatchObject({ kind: "budget", message: expect.stringContaining(reason) });
+    expect(stage.box.journal).toEqual(["online", "start 1", "terminated 1"]);
+  });
+
   test.each(["stop", "fenced"] as const)("%s: nothing is reported", async (kind) => {
     await stage.start(untilAborted);
     stage.box.give(null);

@@ -135,20 +135,21 @@ export class Call {
     return entries === undefined ? undefined : Object.fromEntries(entries);
   }
 
-  /** An instant, or a time from now such as 90s, 15m, 2h, 7d. */
-  instant(name: string): string | undefined {
+  /** An instant, or a time from now (or ago, where one looks back) such as 90s, 15m, 2h, 7d. */
+  instant(name: string, direction: "from now" | "ago" = "from now"): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const match = /^(\d{1,6})(s|m|h|d)$/.exec(text);
     if (match !== null) {
       const unit = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as "s"];
-      return new Date(Date.now() + Number(match[1]) * unit).toISOString();
+      const ms = Number(match[1]) * unit;
+      return new Date(Date.now() + (direction === "ago" ? -ms : ms)).toISOString();
     }
     const at = Date.parse(text);
     if (!Number.isNaN(at) && /^\d{4}-\d\d-\d\d/.test(text)) return new Date(at).toISOString();
     throw usage(
       `--${kebab(name)} must be an instant (2026-01-31T08:00:00Z), ` +
-        "or a time from now (15m, 2h, 7d).",
+        `or a time ${direction} (15m, 2h, 7d).`,
     );
   }
 }

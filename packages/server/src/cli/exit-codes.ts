@@ -30,7 +30,7 @@ export const exitCodes = {
     code: 75,
     says:
       "Another try may succeed: the data folder or the port is in use, the disk is full, the " +
-      "server is overloaded (429, 503).",
+      "server is overloaded (429, 503); `run`: a limit of a provider was met and not waited for.",
   },
   permission: { code: 77, says: "The key is missing, wrong, or does not allow this (401, 403)." },
   config: {

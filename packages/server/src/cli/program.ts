@@ -24,6 +24,11 @@ export type Typed = {
 /** Words that hold commands, with their help. */
 const groups: Readonly<Record<string, string>> = {
   runs: "List, look at, watch, cancel, kill and explain runs",
+  agents: "List, register, pause, resume and recover agents",
+  accounts: "List, look at and recover the accounts that agents draw on",
+  allowances: "Limit what projects, agents, accounts and models may consume",
+  slots: "Plan, start and end times of agents",
+  runtimes: "List and drain worker processes",
   queues: "List, pause and resume queues",
   projects: "List and create projects",
   keys: "List, create and revoke keys",

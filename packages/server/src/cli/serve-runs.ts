@@ -6,6 +6,7 @@ import type { Claim, Json } from "@signalbox/sdk";
 import { isSignalboxError } from "@signalbox/sdk";
 import type { Attempt } from "@signalbox/sdk/worker";
 import {
+  Exhausted,
   PROCESS_LEASE,
   processHandler,
   supervisorKeeper,
@@ -17,6 +18,7 @@ import type { Door } from "./door.ts";
 import { exit } from "./exit-codes.ts";
 import { failureOf, usage } from "./failure.ts";
 import { exitOfSignal, onInterruption } from "./interruptions.ts";
+import { limitSentence, readPrintedLimit } from "./printed-limit.ts";
 import { safeLine } from "./safe-text.ts";
 
 /** Serves runs with the command of the call until it is asked to stop. Returns the exit code. */
@@ -84,6 +86,7 @@ function handlerOptions(call: Call): Omit<Parameters<typeof processHandler>[0], 
     stdin,
     cwd: call.text("cwd") ?? "inherit",
     cleanEnv: call.on("cleanEnv"),
+    readLimit: (notice) => readPrintedLimit(notice),
     ...(call.on("showOutput") && {
       onOutput: (_stream: string, chunk: Buffer) => void process.stderr.write(chunk),
     }),
@@ -109,7 +112,8 @@ async function said(
     say("completed");
     return output;
   } catch (error) {
-    say("ended", error instanceof Error ? error.message : String(error));
+    if (error instanceof Exhausted) say("given back", limitSentence(error.report));
+    else say("ended", error instanceof Error ? error.message : String(error));
     throw error;
   }
 }

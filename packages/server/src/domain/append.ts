@@ -3,9 +3,10 @@
 // stored before (or passed) is not stored again; what comes after the end is marked late.
 // Leaves to others: who may still append (`fence.ts`), sizes and clean text (http).
 
-import type { AppendedEvent, Decision, Moment, RunCommand } from "./command.ts";
+import type { AppendedEvent, Decision, Moment, RunCommand, Usage, UsageRecord } from "./command.ts";
 import type { Fact } from "./event.ts";
 import { notAllowed } from "./facts.ts";
+import { takesLateLines } from "./fence.ts";
 import { stateOf } from "./machine.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
@@ -36,7 +37,57 @@ export function append(
     ...(event.producerSeq === null ? {} : { producerSeq: event.producerSeq }),
     data: event.data,
   }));
-  return { run: { ...run, lastProducerSeq }, facts, attempt: [] };
+  const usage = fresh.flatMap(({ producerSeq, usage: consumed }): UsageRecord[] =>
+    consumed === undefined || producerSeq === null ? [] : [{ producerSeq, usage: consumed }],
+  );
+  const next = { ...run, lastProducerSeq };
+  return { run: next, facts, attempt: [], ...(usage.length === 0 ? {} : { usage }) };
+}
+
+/**
+ * What an attempt consumed, said apart from its own numbered events: after its end, under whatever
+ * token, or by its child processes. Booked once, changes no state. The records are those that were
+ * not stored before. A log line that carried one is kept where a line without usage would be.
+ */
+export function recordUsage(
+  run: Run,
+  command: Extract<RunCommand, { kind: "record_usage" }>,
+  now: Moment,
+): Decision {
+  const { token, records } = command;
+  const late = !isLeased(run) || run.fencingToken !== token;
+  const keepsLines = !late || (run.fencingToken === token && takesLateLines(run, now.at));
+  const facts = records.map(({ producerSeq, usage, line }): Fact => ({
+    type: line !== undefined && keepsLines ? "log.line" : "usage.recorded",
+    source: "runner",
+    at: now.at,
+    token,
+    ...(late ? { late } : {}),
+    ...(producerSeq > 0 ? { producerSeq } : {}),
+    data: line !== undefined && keepsLines ? line : { usage: usageJson(usage) },
+  }));
+  if (run.fencingToken !== token) return { run, facts, attempt: [], usage: records };
+  // Its numbers are taken: what comes under them later is no new event.
+  const numbers = records.map(({ producerSeq }) => producerSeq);
+  const lastProducerSeq = Math.max(run.lastProducerSeq, ...numbers);
+  return { run: { ...run, lastProducerSeq }, facts, attempt: [], usage: records };
+}
+
+/** A usage with the names of the wire. */
+function usageJson(usage: Usage): JsonObject {
+  const named: JsonObject = {};
+  if (usage.inputTokens !== undefined) named["input_tokens"] = usage.inputTokens;
+  if (usage.outputTokens !== undefined) named["output_tokens"] = usage.outputTokens;
+  if (usage.cacheReadInputTokens !== undefined) {
+    named["cache_read_input_tokens"] = usage.cacheReadInputTokens;
+  }
+  if (usage.reasoningOutputTokens !== undefined) {
+    named["reasoning_output_tokens"] = usage.reasoningOutputTokens;
+  }
+  if (usage.costMicros !== undefined) named["cost_micros"] = usage.costMicros;
+  if (usage.steps !== undefined) named["steps"] = usage.steps;
+  if (usage.model !== undefined) named["model"] = usage.model;
+  return named;
 }
 
 function refuseAppend(run: Run): Refusal {

@@ -26,6 +26,8 @@ export type Usage = {
   reasoningOutputTokens?: number;
   costMicros?: number;
   steps?: number;
+  /** Model that consumed it. */
+  model?: string;
 };
 
 /** An event of a runner. `producerSeq` is the sender's own number in the attempt, from 1. */
@@ -33,10 +35,15 @@ export type AppendedEvent = {
   readonly type: string;
   readonly producerSeq: number | null;
   readonly data: JsonObject;
+  /** What it reports as consumed since the last report; needs a `producerSeq`. */
+  readonly usage?: Usage;
 };
 
-/** Why an attempt was given back. `stopped` is the house's own and never costs. */
-export type ReleaseCause = "shutdown" | "declined" | "lost_touch" | "stopped";
+/**
+ * Why an attempt was given back. `stopped` is the house's own and never costs; so is `suspended`,
+ * when an attempt has waited for a person long enough.
+ */
+export type ReleaseCause = "shutdown" | "declined" | "lost_touch" | "stopped" | "suspended";
 
 type Reported = { readonly process?: ProcessFacts; readonly usage?: Usage };
 
@@ -50,13 +57,17 @@ export type RunCommand =
       runtime: string;
       agent: string | null;
       leaseMs: number;
+      account?: string | null;
+      durationCapMs?: number | null;
+      metered?: boolean;
+      probing?: boolean;
     }
   | { kind: "start"; process?: ProcessFacts }
   | { kind: "await_tool"; tool?: string; checkpoint?: Json }
   | { kind: "resume" }
   | { kind: "await_approval"; mode: "hold" | "suspend"; checkpoint?: Json }
   | { kind: "approve"; by: string }
-  | { kind: "reject"; by: string; reason: string | null }
+  | { kind: "reject"; by: string; reason: string | null; expired?: true }
   | ({ kind: "complete"; output: Json } & Reported)
   | ({
       kind: "fail";
@@ -68,17 +79,43 @@ export type RunCommand =
   | { kind: "fail_dependency"; dependency: string }
   | { kind: "release"; cause: ReleaseCause; checkpoint?: Json; process?: ProcessFacts }
   | { kind: "expire"; outage: boolean }
-  | { kind: "exhaust"; notBefore: number | null }
+  | {
+      kind: "exhaust";
+      notBefore: number | null;
+      reason?: string;
+      checkpoint?: Json;
+      process?: ProcessFacts;
+    }
   | { kind: "cancel"; reason: string | null }
   | { kind: "cancel_overdue" }
-  | { kind: "kill"; reason: string }
-  | { kind: "time_out"; what: "deadline" | "max_duration" }
+  | { kind: "kill"; reason: string; budget?: true }
+  | { kind: "time_out"; what: "deadline" | "max_duration" | "approval" }
   | { kind: "renew"; leaseMs?: number; checkpoint?: Json }
   | { kind: "extend"; byMs: number }
   | { kind: "append"; events: readonly AppendedEvent[] }
+  | {
+      kind: "record_usage";
+      token: number;
+      /** The attempt has ended. */
+      late: boolean;
+      agent: string | null;
+      account: string | null;
+      records: readonly ToldUsage[];
+    }
+  | { kind: "reroute"; laneId: string; agent: string }
+  | { kind: "note_blocked"; type: "dispatch.no_agent" | "dispatch.quota"; codes: string[] }
   | { kind: "terminated"; process?: ProcessFacts }
   | { kind: "release_held"; bits: number; openDependencies?: number }
   | { kind: "hold_key" };
+
+/**
+ * A report of consumption. `producerSeq` 0 is what came with the end of the attempt; numbers below
+ * are those of its child processes, which count for themselves.
+ */
+export type UsageRecord = { readonly producerSeq: number; readonly usage: Usage };
+
+/** Usage told apart from an attempt's events. `line`: data of the log line that carried it. */
+export type ToldUsage = UsageRecord & { readonly line?: JsonObject };
 
 /** The instant of the database and a random number 0 ≤ r < 1 for the jitter. */
 export type Moment = { readonly at: number; readonly random: number };
@@ -103,6 +140,8 @@ export type Decision = {
   readonly run: Run;
   readonly facts: readonly Fact[];
   readonly attempt: readonly AttemptChange[];
+  /** What was consumed by the attempt of this token: to be booked. */
+  readonly usage?: readonly UsageRecord[];
   /** The command had already taken effect; nothing is written. */
   readonly repeated?: boolean;
 };

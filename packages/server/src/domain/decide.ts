@@ -6,14 +6,14 @@
 // Leaves to others: numbering and writing (store), who may claim (`admit.ts`), what each command
 // does (`steps.ts`, `give-back.ts`, `ends.ts`, `append.ts`, `keep.ts`).
 
-import { append, terminated } from "./append.ts";
+import { append, recordUsage, terminated } from "./append.ts";
 import type { Decision, Fence, Moment, RunCommand } from "./command.ts";
 import { attemptEndOf, endCancelled, endRun, retryOrFail } from "./ends.ts";
 import type { Fact } from "./event.ts";
 import { checkpointOf, go, moved, notAllowed, unchanged } from "./facts.ts";
 import { standing } from "./fence.ts";
 import { exhaust, expire, release } from "./give-back.ts";
-import { extend, holdKey, releaseHeld, renew } from "./keep.ts";
+import { extend, holdKey, noteBlocked, releaseHeld, renew, reroute } from "./keep.ts";
 import { limits } from "./limits.ts";
 import type { RunCommandName } from "./machine.ts";
 import { returningCommands, runTable } from "./machine.ts";
@@ -45,6 +45,12 @@ export function decide(
   switch (command.kind) {
     case "append":
       return append(run, command.events, now, late);
+    case "record_usage":
+      return recordUsage(run, command, now);
+    case "reroute":
+      return reroute(run, command, now);
+    case "note_blocked":
+      return noteBlocked(run, command, now);
     case "terminated":
       return terminated(run, command, now);
     case "renew":
@@ -64,6 +70,7 @@ export function decide(
   }
 }
 
+type Of<K extends RunCommand["kind"]> = Extract<RunCommand, { kind: K }>;
 type StepCommand = Extract<RunCommand, { kind: RunCommandName }>;
 
 /** A command of the transition table. */
@@ -120,10 +127,22 @@ function idleStep(run: Run, command: StepCommand, now: Moment): Decision | Refus
       };
     }
     case "reject":
-      return reject(run, command.reason, now);
+      return reject(run, command, now);
     default:
       return notAllowed(run, command.kind);
   }
+}
+
+/** Ends it at once: by a person, or by the house when an allowance in `kill` mode is used up. */
+function kill(run: LeasedRun, command: Of<"kill">, now: Moment): Decision {
+  const cause = command.budget === true ? "budget" : "kill";
+  const { reason } = command;
+  return endRun(
+    run,
+    { phase: "cancelled", cause, reason, operator: cause === "kill" },
+    { state: "killed", cause, counted: true },
+    now,
+  );
 }
 
 /** Commands on a run under a lease, no cancel asked for (or one that does not end the attempt). */
@@ -144,7 +163,7 @@ function leasedStep(run: LeasedRun, command: StepCommand, now: Moment): Decision
         data: { approved_by: command.by },
       });
     case "reject":
-      return reject(run, command.reason, now);
+      return reject(run, command, now);
     case "complete":
       return complete(run, command, now);
     case "fail":
@@ -158,12 +177,7 @@ function leasedStep(run: LeasedRun, command: StepCommand, now: Moment): Decision
     case "cancel":
       return flagCancel(run, command.reason, now);
     case "kill":
-      return endRun(
-        run,
-        { phase: "cancelled", cause: "kill", reason: command.reason, operator: true },
-        { state: "killed", cause: "kill", counted: true },
-        now,
-      );
+      return kill(run, command, now);
     case "time_out":
       return timeOut(run, command.what, now);
     case "claim":
@@ -190,20 +204,21 @@ function cancelOverdue(run: Run, now: Moment): Decision | Refusal {
   return endCancelled(run, end, {}, now);
 }
 
-function reject(run: Run, reason: string | null, now: Moment): Decision {
+function reject(run: Run, { reason, expired }: Of<"reject">, now: Moment): Decision {
   return endRun(
     run,
-    { phase: "cancelled", cause: "approval", reason, operator: true },
+    { phase: "cancelled", cause: "approval", reason, operator: expired !== true },
     { state: "killed", cause: "approval", counted: true },
     now,
   );
 }
 
-function timeOut(run: Run, what: "deadline" | "max_duration", now: Moment): Decision {
-  const reason = what === "deadline" ? "deadline passed" : "max_duration passed";
+function timeOut(run: Run, what: Of<"time_out">["what"], now: Moment): Decision {
+  const reason = what === "approval" ? "approval expired" : `${what} passed`;
+  const cause = what === "approval" ? what : "deadline";
   return endRun(
     run,
-    { phase: "timeout", cause: "deadline", reason, data: { what } },
+    { phase: "timeout", cause, reason, data: { what } },
     { state: "killed", cause: what, counted: true },
     now,
   );

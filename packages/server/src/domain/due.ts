@@ -48,7 +48,8 @@ export function dueCommand(run: Run, at: Instant, outage: boolean): RunCommand |
 
 /** When `max_duration` of the current attempt is over; counted from its claim. */
 function durationEnd(run: LeasedRun): Instant | null {
-  return run.maxDurationMs === null ? null : run.claimedAt + run.maxDurationMs;
+  const most = Math.min(run.maxDurationMs ?? Infinity, run.durationCapMs ?? Infinity);
+  return most === Infinity ? null : run.claimedAt + most;
 }
 
 /** Time left to the attempt in milliseconds, by deadline or duration; null when unlimited. */

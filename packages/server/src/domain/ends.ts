@@ -47,7 +47,7 @@ export function attemptEndOf(command: RunCommand): AttemptEnd {
       return { state: "lost", cause: outage ? "outage" : "lease_expired", counted: !outage };
     }
     case "exhaust":
-      return { state: "released", cause: "exhausted", counted: false };
+      return { state: "released", cause: "exhausted", counted: false, ...reported(command) };
     default:
       // An await while a cancel is asked for.
       return { state: "released", cause: "cancel", counted: true };
@@ -63,6 +63,11 @@ function reported(command: {
     ...(process === undefined ? {} : { process }),
     ...(usage === undefined ? {} : { usage }),
   };
+}
+
+/** What came with the end of an attempt, as a record to be booked. */
+export function usageOf(usage: Usage | undefined): Pick<Decision, "usage"> {
+  return usage === undefined ? {} : { usage: [{ producerSeq: 0, usage }] };
 }
 
 type RunEnd = {
@@ -109,7 +114,12 @@ export function endRun(run: Run, end: RunEnd, attempt: AttemptEnd | null, now: M
     to: end.phase,
     operator: end.operator === true,
   });
-  return { run: next, facts: [fact], attempt: live === null ? [] : [endedAttempt(live)] };
+  return {
+    run: next,
+    facts: [fact],
+    attempt: live === null ? [] : [endedAttempt(live)],
+    ...usageOf(live?.usage),
+  };
 }
 
 /** Ends the attempt and puts the run back into the line. */
@@ -138,7 +148,7 @@ export function requeue(
     to: "pending",
     operator: false,
   });
-  return { run: next, facts: [fact], attempt: [endedAttempt(attempt)] };
+  return { run: next, facts: [fact], attempt: [endedAttempt(attempt)], ...usageOf(attempt.usage) };
 }
 
 /**

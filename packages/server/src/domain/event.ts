@@ -37,7 +37,13 @@ export const houseEventTypes = [
   "approval.approved",
   "approval.rejected",
   "approval.expired",
+  "approval.cancelled",
+  "approval.executed",
+  "approval.mismatch",
   "usage.recorded",
+  "allowance.created",
+  "allowance.changed",
+  "allowance.removed",
   "quota.warning",
   "quota.exceeded",
   "dispatch.no_agent",
@@ -53,6 +59,7 @@ export const houseEventTypes = [
   "runtime.draining",
   "runtime.stale",
   "runtime.offline",
+  "slot.created",
   "slot.due",
   "slot.started",
   "slot.deferred",
@@ -64,8 +71,19 @@ export const houseEventTypes = [
   "project.created",
   "project.stopped",
   "project.resumed",
+  "project.changed",
   "key.created",
   "key.revoked",
+  "key.rotated",
+  "session.opened",
+  "session.ended",
+  "access.denied",
+  "webhook.created",
+  "webhook.changed",
+  "webhook.rotated",
+  "webhook.enabled",
+  "webhook.disabled",
+  "webhook.removed",
 ] as const;
 export type HouseEventType = (typeof houseEventTypes)[number];
 
@@ -102,8 +120,12 @@ export const lateEventTypes = ["log.line", "attempt.terminated", "usage.recorded
 const runnerTypes: ReadonlySet<string> = new Set(runnerEventTypes);
 const customType = /^x(?:\.[a-z0-9_-]{1,60}){1,6}$/;
 
-/** Whether a runner may append this type. Names the house reserves are refused. */
-export function isRunnerEventType(type: string): boolean {
+/**
+ * Whether a runner may append this type. Names the house reserves are refused, but for
+ * `usage.recorded` of an event that carries usage.
+ */
+export function isRunnerEventType(type: string, hasUsage = false): boolean {
+  if (hasUsage && type === "usage.recorded") return true;
   return runnerTypes.has(type) || (type.length <= 200 && customType.test(type));
 }
 

@@ -62,6 +62,14 @@ function mayComeLate(run: Run, command: RunCommand, at: number): boolean {
     return !isEnded(run) || at <= run.finishedAt + limits.lateAppendMs;
   }
   if (command.kind !== "append") return false;
-  const onlyLines = command.events.every((event) => event.type === "log.line");
-  return onlyLines && isEnded(run) && at <= run.finishedAt + limits.lateAppendMs;
+  // What was consumed goes another way, so that it is charged: `record_usage`.
+  const onlyLines = command.events.every(
+    ({ type, usage }) => type === "log.line" && usage === undefined,
+  );
+  return onlyLines && takesLateLines(run, at);
+}
+
+/** Whether log lines of its newest attempt are still kept though the run is over. */
+export function takesLateLines(run: Run, at: number): boolean {
+  return isEnded(run) && at <= run.finishedAt + limits.lateAppendMs;
 }

@@ -73,8 +73,9 @@ export function exhaust(run: LeasedRun, command: Of<"exhaust">, now: Moment): De
   const recovery = Math.max(now.at, command.notBefore ?? now.at);
   const wait = parked
     ? { notBefore: recovery + limits.exhaustedParkMs, reason: "parked: exhausted too often" }
-    : { notBefore: command.notBefore, reason: "exhausted" };
-  return requeue(run, attemptEndOf(command), { ...wait, changes }, now);
+    : { notBefore: command.notBefore, reason: command.reason ?? "exhausted" };
+  const kept = { ...changes, ...checkpointOf(command.checkpoint) };
+  return requeue(run, attemptEndOf(command), { ...wait, changes: kept }, now);
 }
 
 /** The worker gives the run back; beyond ten times it counts as a failure. */

@@ -4,6 +4,7 @@
 // Leaves to others: when they are due (`due.ts`, sweeps), who gets a free key (`admit.ts`).
 
 import type { Decision, Moment, RunCommand } from "./command.ts";
+import type { Fact } from "./event.ts";
 import { checkpointOf, notAllowed, unchanged } from "./facts.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Run } from "./run.ts";
@@ -50,4 +51,24 @@ export function releaseHeld(
 export function holdKey(run: Run): Decision | Refusal {
   if (run.phase !== "pending") return notAllowed(run, "claim");
   return { run: { ...run, held: run.held | HELD_KEY }, facts: [], attempt: [] };
+}
+
+/** The agent a run asked for stays away: it goes to the line that any agent may take from. */
+export function reroute(run: Run, command: Of<"reroute">, now: Moment): Decision | Refusal {
+  if (run.phase !== "pending") return notAllowed(run, "claim");
+  if (run.laneId === command.laneId) return unchanged(run);
+  const fact: Fact = {
+    type: "dispatch.no_agent",
+    source: "host",
+    at: now.at,
+    data: { agent: command.agent, policy: "any" },
+  };
+  return { run: { ...run, laneId: command.laneId }, facts: [fact], attempt: [] };
+}
+
+/** Why a due run has not been claimed for a while. */
+export function noteBlocked(run: Run, command: Of<"note_blocked">, now: Moment): Decision {
+  if (run.phase !== "pending") return unchanged(run);
+  const { type, codes } = command;
+  return { run, facts: [{ type, source: "host", at: now.at, data: { codes } }], attempt: [] };
 }

@@ -217,6 +217,7 @@ export const attemptCauses = [
   "approval",
   "deadline",
   "max_duration",
+  "budget",
 ] as const;
 export type AttemptCause = (typeof attemptCauses)[number];
 

@@ -76,6 +76,14 @@ export type RunBase = {
   readonly attemptEnd: string | null;
   readonly runtime: string | null;
   readonly agent: string | null;
+  /** Account its newest attempt draws on. */
+  readonly account: string | null;
+  /** Longest duration of the newest attempt, by its agent. */
+  readonly durationCapMs: number | null;
+  /** Whether the live attempt has reservations, or charges for which it set nothing aside. */
+  readonly metered: boolean;
+  /** Whether the live attempt tries if a limit of its account is over. */
+  readonly probing: boolean;
   readonly claimedAt: Instant | null;
   readonly startedAt: Instant | null;
   readonly lastProducerSeq: number;

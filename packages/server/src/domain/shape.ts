@@ -16,6 +16,8 @@ import type {
 import { HELD_NOT_DUE } from "./run.ts";
 
 const open = { endCause: null, finishedAt: null, deadLetteredAt: null } as const;
+/** What ends with an attempt: its reservations, its probe. */
+const idle = { metered: false, probing: false } as const;
 
 /** Under a lease, in this phase. */
 export function toLeased(
@@ -41,6 +43,7 @@ export function toPending(
     held: waits ? run.held | HELD_NOT_DUE : run.held & ~HELD_NOT_DUE,
     notBefore: waits ? notBefore : run.notBefore,
     startedAt: null,
+    ...idle,
     ...changes,
     phase: "pending",
     lease: null,
@@ -52,6 +55,7 @@ export function toSuspended(run: Run, changes: Partial<SuspendedRun>): Suspended
   return {
     ...run,
     ...open,
+    ...idle,
     ...changes,
     phase: "waiting_approval_suspended",
     lease: null,
@@ -68,6 +72,7 @@ export function toEnded(
   return {
     ...run,
     deadLetteredAt: null,
+    ...idle,
     ...changes,
     ...(end.ending === undefined ? {} : { ending: end.ending }),
     statusReason: end.reason,

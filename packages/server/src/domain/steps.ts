@@ -5,7 +5,7 @@
 // allowed (`decide.ts` asks the table).
 
 import type { Decision, Moment, RunCommand } from "./command.ts";
-import { attemptEndOf, endRun } from "./ends.ts";
+import { attemptEndOf, endRun, usageOf } from "./ends.ts";
 import type { Fact } from "./event.ts";
 import { go, moved } from "./facts.ts";
 import { suspend } from "./give-back.ts";
@@ -29,6 +29,10 @@ export function claim(run: Run, command: Of<"claim">, now: Moment): Decision | R
     attemptEnd: null,
     runtime,
     agent,
+    account: command.account ?? null,
+    durationCapMs: command.durationCapMs ?? null,
+    metered: command.metered === true,
+    probing: command.probing === true,
     claimedAt: now.at,
     startedAt: null,
     lastProducerSeq: 0,
@@ -44,7 +48,13 @@ export function claim(run: Run, command: Of<"claim">, now: Moment): Decision | R
     leaseDelta: 1,
     token,
     leaseExpiresAt: lease.expiresAt,
-    data: { runtime, agent, lease_ms: leaseMs },
+    data: {
+      runtime,
+      agent,
+      lease_ms: leaseMs,
+      ...(next.account === null ? {} : { account: next.account }),
+      ...(next.probing ? { probe: true } : {}),
+    },
   };
   return { run: next, facts: [fact], attempt: [{ kind: "spawned", agent, runtime }] };
 }
@@ -106,6 +116,7 @@ export function complete(run: LeasedRun, command: Of<"complete">, now: Moment): 
     run: last.run,
     facts: [...first.facts, ...last.facts],
     attempt: [...first.attempt, ...last.attempt],
+    ...usageOf(command.usage),
   };
 }
 

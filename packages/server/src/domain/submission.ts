@@ -55,6 +55,8 @@ export type NewRun = LaneKey & {
   readonly metadata: JsonObject;
   readonly scopes: Partial<Record<ScopeName, string>>;
   readonly authorization: JsonObject | null;
+  /** The named agent offline for this long: another may do it. Null = it waits. */
+  readonly agentTimeoutMs: number | null;
   readonly traceparent: string | null;
   readonly ref: string | null;
 };
@@ -125,6 +127,10 @@ export function newRun(
     attemptEnd: null,
     runtime: null,
     agent: null,
+    account: null,
+    durationCapMs: null,
+    metered: false,
+    probing: false,
     claimedAt: null,
     startedAt: null,
     lastProducerSeq: 0,

@@ -4,14 +4,48 @@
 // Leaves to others: JSON schemas and authorisation (http), assembling (engine.ts).
 
 import type * as wire from "@signalbox/sdk";
-import type { Fence, RunCommand } from "../domain/command.ts";
-import type { Permission, Role } from "../domain/key.ts";
 import type { Refusal } from "../domain/refusal.ts";
-import type { ScopeName, NewRun } from "../domain/submission.ts";
+import type { NewRun } from "../domain/submission.ts";
+import type { Metric } from "./metrics/metric.ts";
+import type { Traces } from "./tracing/traces.ts";
+import type { AccessEngine } from "./access-contract.ts";
+import type {
+  AgentFilter,
+  AnswerInput,
+  AppendInput,
+  ApprovalFilter,
+  AskInput,
+  AskResult,
+  AttemptPrincipal,
+  ClaimInput,
+  EventPageInput,
+  ExecutedInput,
+  ExhaustedInput,
+  HeartbeatInput,
+  PageInput,
+  ReportInput,
+  RuntimeFilter,
+  SlotFilter,
+  SubmitResult,
+  UsageFilter,
+} from "./inputs.ts";
+import type {
+  BulkInput,
+  BulkWhich,
+  FeedFilter,
+  LetterFilter,
+  RedriveChanges,
+  RunFilter,
+} from "./selections.ts";
+import type { WebhookEngine } from "./webhook-contract.ts";
+
+export type { AuditFilter, Principal } from "./access-contract.ts";
+export type * from "./inputs.ts";
+export type * from "./selections.ts";
 
 /**
- * Who asks: recorded with every change (I-29). `actor` is `key:<prefix>`, `attempt:<id>` or
- * `house`.
+ * Who asks: recorded with every change (I-29). `actor` is `key:<prefix>`, `session:<prefix>`,
+ * `attempt:<id>` or `house`.
  */
 export type Origin = {
   readonly actor: string;
@@ -19,79 +53,7 @@ export type Origin = {
   readonly traceparent: string | null;
 };
 
-export type SubmitResult = { run: wire.RunSummary; created: boolean } | Refusal;
-
-export type ClaimInput = {
-  runtime: string;
-  agents: { name: string; free: number }[];
-  queues: string[] | null;
-  runners: string[];
-  free: number;
-  leaseMs: number;
-  waitMs: number;
-};
-
-export type HeartbeatInput = {
-  runtime: string;
-  agents: string[];
-  leases: { runId: string; fence: Fence; leaseMs?: number; checkpoint?: wire.Json }[];
-};
-
-/** One worker report; `runId` is a UUID. */
-export type ReportInput = {
-  runId: string;
-  fence: Fence;
-  command: RunCommand;
-  /** Merged into the metadata of the run, shallow. */
-  metadata?: wire.JsonObject;
-};
-export type AppendInput = { runId: string; fence: Fence; events: wire.EventSubmission[] };
-
-export type PageInput = { limit: number; cursor: string | null };
-export type RunFilter = {
-  state?: string[];
-  queue?: string;
-  runner?: string;
-  agent?: string;
-  runtime?: string;
-  tag?: string;
-  errorCode?: string;
-  parentRun?: string;
-  createdAfter?: number;
-  createdBefore?: number;
-  finishedAfter?: number;
-  finishedBefore?: number;
-  /** Prefix of the run id. */
-  text?: string;
-  /** Scope → value; null means "has none". */
-  scopes?: Partial<Record<ScopeName, string | null>>;
-};
-export type EventPageInput = {
-  afterSeq?: number;
-  beforeSeq?: number;
-  order: "asc" | "desc";
-  limit: number;
-  type?: string;
-};
-
-/** A key that was presented and found good. `projectId` null = the owner's. */
-export type Principal = {
-  keyId: string;
-  prefix: string;
-  projectId: string | null;
-  roles: Role[];
-  permissions: ReadonlySet<Permission>;
-};
-
-/** What an attempt key (or its child's) opens: one attempt of one run. */
-export type AttemptPrincipal = {
-  projectId: string;
-  runId: string;
-  fence: Fence;
-  child: boolean;
-};
-
-export interface Engine {
+export interface Engine extends AccessEngine, WebhookEngine {
   // ---- verbs
   submit(projectId: string, specs: readonly NewRun[], origin: Origin): Promise<SubmitResult[]>;
   /**
@@ -131,6 +93,26 @@ export interface Engine {
     reason: string,
     origin: Origin,
   ): Promise<wire.RunStatus | Refusal>;
+  /** Cancels, redrives or discards many runs. */
+  bulk(
+    projectId: string,
+    which: BulkWhich,
+    act: BulkInput,
+    origin: Origin,
+  ): Promise<wire.BulkResult | Refusal>;
+  /** The new run that takes a dead letter's place. */
+  redrive(
+    projectId: string,
+    runId: string,
+    changes: RedriveChanges,
+    origin: Origin,
+  ): Promise<{ run: wire.RunSummary; created: boolean } | Refusal>;
+  discard(
+    projectId: string,
+    runId: string,
+    note: string,
+    origin: Origin,
+  ): Promise<wire.RunSummary | Refusal>;
 
   registerRuntime(
     projectId: string,
@@ -138,6 +120,99 @@ export interface Engine {
     registration: wire.RuntimeRegistration,
     origin: Origin,
   ): Promise<wire.Runtime | Refusal>;
+  drainRuntime(
+    projectId: string,
+    name: string,
+    reason: string,
+    origin: Origin,
+  ): Promise<wire.Runtime | Refusal>;
+  /** Ends the attempt without cost; closes the account, or one model of it, until it recovers. */
+  exhausted(
+    projectId: string,
+    item: ExhaustedInput,
+    origin: Origin,
+  ): Promise<wire.RunStatus | Refusal>;
+  /** Asked again, it answers with what stands under the key: at once, decided or not. */
+  ask(projectId: string, input: AskInput, origin: Origin): Promise<AskResult | Refusal>;
+  answerApproval(
+    projectId: string,
+    approvalId: string,
+    answer: AnswerInput,
+    origin: Origin,
+  ): Promise<wire.Approval | Refusal>;
+  /** Refused as `approval_mismatch` when it is not what was decided; recorded either way. */
+  executed(
+    projectId: string,
+    input: ExecutedInput,
+    origin: Origin,
+  ): Promise<wire.Approval | Refusal>;
+  /** A new callback link in place of an earlier one. */
+  linkApproval(
+    projectId: string,
+    approvalId: string,
+    origin: Origin,
+  ): Promise<wire.ApprovalLink | Refusal>;
+  /** Null: the link was used, replaced, or the question is decided. */
+  answerByLink(
+    token: string,
+    answer: AnswerInput,
+    origin: Origin,
+  ): Promise<wire.Approval | Refusal | null>;
+  registerAgent(
+    projectId: string,
+    name: string,
+    registration: wire.AgentRegistration,
+    origin: Origin,
+  ): Promise<wire.Agent | Refusal>;
+  /** `reason` null resumes. */
+  pauseAgent(
+    projectId: string,
+    name: string,
+    reason: string | null,
+    origin: Origin,
+  ): Promise<wire.Agent | Refusal>;
+  registerAccount(
+    projectId: string,
+    name: string,
+    registration: wire.AccountRegistration,
+    origin: Origin,
+  ): Promise<wire.Account | Refusal>;
+  reportExhaustion(
+    projectId: string,
+    account: string,
+    report: wire.LimitReport,
+    origin: Origin,
+  ): Promise<wire.Account | Refusal>;
+  /** By a person: the limit (all limits when `model` is undefined) is tried again now. */
+  recoverAccount(
+    projectId: string,
+    account: string,
+    input: { model?: string | null; reason: string },
+    origin: Origin,
+  ): Promise<wire.Account | Refusal>;
+  createAllowance(
+    projectId: string,
+    input: wire.AllowanceInput,
+    origin: Origin,
+  ): Promise<wire.Allowance | Refusal>;
+  updateAllowance(
+    projectId: string,
+    id: string,
+    change: Partial<Pick<wire.AllowanceInput, "limit" | "mode" | "default_reserve">>,
+    origin: Origin,
+  ): Promise<wire.Allowance | Refusal>;
+  deleteAllowance(projectId: string, id: string, origin: Origin): Promise<wire.Allowance | Refusal>;
+  createSlot(
+    projectId: string,
+    input: wire.SlotInput,
+    origin: Origin,
+  ): Promise<wire.Slot | Refusal>;
+  changeSlot(
+    projectId: string,
+    id: string,
+    change: { verb: "start" | "finish" | "abort" | "skip"; reason: string | null },
+    origin: Origin,
+  ): Promise<wire.Slot | Refusal>;
   pauseQueue(
     projectId: string,
     name: string,
@@ -151,19 +226,22 @@ export interface Engine {
     origin: Origin,
   ): Promise<wire.Project | Refusal>;
   resumeProject(projectId: string, reason: string, origin: Origin): Promise<wire.Project | Refusal>;
-
-  createProject(name: string, origin: Origin): Promise<wire.Project | Refusal>;
-  /** `projectId` null makes an owner key. */
-  createKey(
-    projectId: string | null,
-    input: { name: string; roles: Role[]; expiresAt: number | null },
+  /** Stops every project of the installation, those to come included. */
+  stopEverything(
+    input: { reason: string; cancelLive: boolean },
     origin: Origin,
-  ): Promise<wire.CreatedKey | Refusal>;
-  revokeKey(projectId: string, keyId: string, origin: Origin): Promise<wire.ApiKey | Refusal>;
+  ): Promise<wire.Everything | Refusal>;
+  resumeEverything(reason: string, origin: Origin): Promise<wire.Everything | Refusal>;
+
+  /** `days` null keeps everything. */
+  setRetention(
+    projectId: string,
+    days: number | null,
+    origin: Origin,
+  ): Promise<wire.Project | Refusal>;
+  createProject(name: string, origin: Origin): Promise<wire.Project | Refusal>;
 
   // ---- keys
-  /** The key a request presents (`sbx_…`); null when unknown, revoked or expired. */
-  principal(key: string): Promise<Principal | null>;
   /** The attempt key a request presents (`sba_…`, or a child's `sbc_…`); null when not live. */
   attemptPrincipal(key: string): Promise<AttemptPrincipal | null>;
   /** Finds a project by UUID or name, for owner keys. */
@@ -176,8 +254,20 @@ export interface Engine {
   runEvents(projectId: string, runId: string, page: EventPageInput): Promise<wire.Page<wire.Event>>;
   projectEvents(
     projectId: string,
-    page: { afterFeed: number; limit: number; type?: string },
+    page: { afterFeed: number; limit: number } & FeedFilter,
   ): Promise<wire.Page<wire.Event>>;
+  /** Dead letters by what their errors have in common, the group that grew last first. */
+  letterGroups(
+    projectId: string,
+    filter: LetterFilter,
+    page: PageInput,
+  ): Promise<wire.Page<wire.DeadLetterGroup> | Refusal>;
+  letters(
+    projectId: string,
+    filter: LetterFilter & { fingerprint: string },
+    page: PageInput,
+  ): Promise<wire.Page<wire.DeadLetter> | Refusal>;
+  everything(): Promise<wire.Everything>;
   explain(projectId: string, runId: string): Promise<wire.Explanation | null>;
   /** Resolves when the run is terminal or after `timeoutMs` with the run as it is then. */
   waitForRun(
@@ -186,12 +276,42 @@ export interface Engine {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<wire.Run | null>;
-  runtimes(projectId: string, page: PageInput): Promise<wire.Page<wire.Runtime>>;
+  approvals(
+    projectId: string,
+    filter: ApprovalFilter,
+    page: PageInput,
+  ): Promise<wire.Page<wire.Approval>>;
+  /** Resolves when it is decided or held no more, or after `timeoutMs` as it is then. */
+  approval(
+    projectId: string,
+    approvalId: string,
+    wait: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<wire.Approval | null>;
+  approvalByLink(token: string): Promise<wire.Approval | null>;
+  agents(projectId: string, filter: AgentFilter, page: PageInput): Promise<wire.Page<wire.Agent>>;
+  agent(projectId: string, name: string): Promise<wire.Agent | null>;
+  /** Null when there is no such agent. */
+  agentEvents(
+    projectId: string,
+    name: string,
+    page: EventPageInput,
+  ): Promise<wire.Page<wire.Event> | null>;
+  accounts(projectId: string, page: PageInput): Promise<wire.Page<wire.Account>>;
+  account(projectId: string, name: string): Promise<wire.Account | null>;
+  allowances(projectId: string, page: PageInput): Promise<wire.Page<wire.Allowance>>;
+  allowance(projectId: string, id: string): Promise<wire.Allowance | null>;
+  slots(projectId: string, filter: SlotFilter, page: PageInput): Promise<wire.Page<wire.Slot>>;
+  slot(projectId: string, id: string): Promise<wire.Slot | null>;
+  usage(projectId: string, filter: UsageFilter): Promise<wire.UsageRow[]>;
+  runtimes(
+    projectId: string,
+    filter: RuntimeFilter,
+    page: PageInput,
+  ): Promise<wire.Page<wire.Runtime>>;
   runtime(projectId: string, name: string): Promise<wire.Runtime | null>;
   queues(projectId: string): Promise<wire.Queue[]>;
   projects(): Promise<wire.Project[]>;
   project(projectId: string): Promise<wire.Project | null>;
-  keys(projectId: string | null): Promise<wire.ApiKey[]>;
 
   // ---- streams
   /** Events of one run after `afterSeq`, live; ends after the terminal event. */
@@ -201,12 +321,15 @@ export interface Engine {
     afterSeq: number,
     signal: AbortSignal,
   ): AsyncIterable<wire.Event>;
-  /** The project's feed after `afterFeed`, live. */
+  /**
+   * The project's feed after `afterFeed`, live, in sets of what came within 50 ms. Says `resync`,
+   * in a set of its own, where runs were removed that this follower has not seen.
+   */
   followProject(
     projectId: string,
-    afterFeed: number,
+    from: { afterFeed: number } & FeedFilter,
     signal: AbortSignal,
-  ): AsyncIterable<wire.Event>;
+  ): AsyncIterable<readonly wire.FeedItem[]>;
   /** Directives for one runtime, live, beginning with those that stand now. */
   directives(
     projectId: string,
@@ -214,9 +337,15 @@ export interface Engine {
     signal: AbortSignal,
   ): AsyncIterable<wire.Directive>;
 
+  /** Null while traces are off. */
+  readonly traces?: Pick<Traces, "start" | "words"> | null;
+
   health(): Promise<Health>;
-  /** What this server counts about itself, in the text format of Prometheus. */
-  metrics(): Promise<string>;
+  /**
+   * What this server tells about itself and the house, in the text format of Prometheus; `more` are
+   * metrics of the door that was asked.
+   */
+  metrics(more?: readonly Metric[]): Promise<string>;
 }
 
 /** `ready` is false when the database does not answer or the sweeps are late. */

@@ -14,37 +14,39 @@ import type { Connection, RoleName, SessionOptions } from "../store/db.ts";
 import { Reader } from "../store/db.ts";
 import { Doorbell } from "../store/doorbell.ts";
 import { findKeyByPrefix } from "../store/keys.ts";
-import { listQueues, readProjects } from "../store/projects.ts";
 import { checkIsolation } from "../store/self-check.ts";
 import { ClientSession } from "../store/session.ts";
-import { claim } from "./commands/claim.ts";
-import { heartbeat } from "./commands/heartbeat.ts";
-import * as operate from "./commands/operate.ts";
-import { append, report } from "./commands/report.ts";
-import { setStop } from "./commands/stop-project.ts";
-import { cancel, kill } from "./commands/stop-run.ts";
-import { submit } from "./commands/submit.ts";
+import { accessOf } from "./access.ts";
 import type { Engine, Health } from "./contract.ts";
-import { metricsOf } from "./metrics.ts";
+import { engineMetrics } from "./metrics/engine-metrics.ts";
+import type { Out } from "./out.ts";
+import { outOf, startOut, stopOut } from "./out.ts";
 import type { Parts } from "./parts.ts";
-import { explain } from "./queries/explain.ts";
-import * as fleet from "./queries/fleet.ts";
-import * as follow from "./queries/follow.ts";
-import * as lists from "./queries/lists.ts";
-import { attemptPrincipal, principal } from "./queries/principals.ts";
-import { projectOf } from "./queries/views.ts";
+import { questionsOf } from "./questions.ts";
+import { Traces } from "./tracing/traces.ts";
+import type { Tracing } from "./tracing/traces.ts";
+import { verbsOf } from "./verbs.ts";
 import { After } from "./services/after.ts";
+import { AgentStatuses } from "./services/agent-statuses.ts";
 import type { BatcherOptions } from "./services/batcher.ts";
 import { Batcher } from "./services/batcher.ts";
 import { DirectiveBoard } from "./services/directives.ts";
+import { Denials } from "./services/denials.ts";
 import { Dispatcher } from "./services/dispatcher.ts";
-
+import { Flow } from "./services/flow.ts";
 import type { FlushContext, Flushed } from "./services/flush/flush.ts";
+import { FeedTail } from "./services/tail.ts";
+import { ApprovalSweeps } from "./services/sweeps-approvals.ts";
+import { FleetSweeps } from "./services/sweeps-fleet.ts";
 import { Floors } from "./services/flush/floors.ts";
 import { RunMemory } from "./services/flush/memory.ts";
-import { Hub, isWork } from "./services/hub.ts";
+import { ShutLanes } from "./services/flush/shut-lanes.ts";
+import { Hub, isWork, names } from "./services/hub.ts";
 import { KeyMemory } from "./services/key-memory.ts";
+import { KeyUses } from "./services/key-uses.ts";
+import { QuotaWatch } from "./services/quota-watch.ts";
 import { Sweeps } from "./services/sweeps.ts";
+import type { LiveEvents } from "./services/tail/live-events.ts";
 
 export type EngineOptions = {
   readonly connection: Connection;
@@ -56,6 +58,12 @@ export type EngineOptions = {
   readonly offsetMs?: () => number;
   /** Off: nothing is swept unless a test does it. Default on. */
   readonly sweeps?: boolean;
+  /** Where spans go; traces are off without it. */
+  readonly tracing?: Tracing;
+  /** Off: nothing is sent out unless a test does it. Default: as `sweeps`. */
+  readonly sinks?: boolean;
+  /** Valkey or Redis that gets every event (`redis://…`); needs the package iovalkey. */
+  readonly eventsUrl?: string;
   /** Rows that may wait in each batcher; beyond it callers are refused. Default 50,000. */
   readonly maxWaitingRows?: number;
 };
@@ -63,6 +71,10 @@ export type EngineOptions = {
 export type RunningEngine = Engine & {
   /** Parts for tests and benches: figures of the batchers, the parked claims. */
   readonly parts: Parts;
+  /** Events in this process, for programs that embed it. */
+  readonly events: LiveEvents;
+  /** Removes what retention lets go; returns how many runs. For tests without sweeps. */
+  removeOld(): Promise<number>;
   /** Sweeps once and waits for what follows: for tests that switched the sweeps off. */
   sweepOnce(): Promise<void>;
   stop(): Promise<void>;
@@ -76,15 +88,17 @@ const ITEM_DEADLINE_MS = 10_000;
 export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
   const house = open(options, "signalbox_house", "signalbox house", { size: 2 });
   const built = build(options, house);
-  const { parts, doorbell, sweeps, sessions } = built;
+  const { parts, doorbell, sweeps, sessions, out } = built;
   const closeAll = async (): Promise<void> => {
     await doorbell.stop();
-    const pools = [parts.reader, parts.writer, house];
+    const pools = [parts.reader, parts.writer, out.writer, house];
     await Promise.all([...sessions, ...pools].map((one) => one.end()));
   };
   try {
     await allSettled([checkIsolation(parts.reader, house), doorbell.start()]);
+    await startOut(out, options);
   } catch (error) {
+    await stopOut(out);
     await closeAll();
     throw error;
   }
@@ -92,9 +106,16 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   const startedAt = new Date(parts.clock.wall()).toISOString();
   const stop = async (): Promise<void> => {
     parts.hub.close();
+    await stopOut(out);
+    await parts.tail.stop();
     await parts.work.stop();
     await parts.control.stop();
     await sweeps.stop();
+    await parts.statuses.stop();
+    await parts.quota.settled();
+    await parts.traces?.settled();
+    await parts.uses.stop();
+    await parts.denials.stop();
     await closeAll();
   };
   const health = (): Promise<Health> =>
@@ -103,8 +124,12 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     await sweeps.once();
     await parts.after.settled();
   };
-  const metrics = metricsOf(parts);
-  return { ...verbs(parts), ...questions(parts), health, metrics, parts, sweepOnce, stop };
+  const metrics: Engine["metrics"] = (more) => parts.metrics.text(more);
+  const removeOld = (): Promise<number> => out.retention.once();
+  const { traces } = parts;
+  const asked = { ...verbsOf(parts), ...questionsOf(parts), ...accessOf(parts) };
+  const own = { health, metrics, traces, parts, events: out.live, removeOld, sweepOnce, stop };
+  return { ...asked, ...own };
 }
 
 /** Waits for all of them, also when one has failed, so that nothing opens after the closing. */
@@ -119,17 +144,34 @@ function flushContext(options: EngineOptions): FlushContext {
     random: options.random ?? systemRandom,
     offsetMs: options.offsetMs ?? (() => 0),
     lanes: new Map(),
+    namedAccounts: new Map(),
     memory: new RunMemory(),
     floors: new Floors((options.clock ?? systemClock).mono),
     runtimes: new Map(),
     presence: new Map(),
     mono: (options.clock ?? systemClock).mono,
+    regulated: new Set(),
+    agents: new Map(),
+    // Moves with the time of tests: what shuts a lane may be an instant.
+    shut: new ShutLanes(() => (options.clock ?? systemClock).mono() + (options.offsetMs?.() ?? 0)),
   };
 }
 
-type Built = { parts: Parts; doorbell: Doorbell; sweeps: Sweeps; sessions: ClientSession[] };
+type Built = {
+  parts: Parts;
+  doorbell: Doorbell;
+  sweeps: Sweeps;
+  sessions: ClientSession[];
+  out: Out;
+};
 
-function build(options: EngineOptions, house: Reader): Built {
+/** What services name before it exists: each needs another. */
+type Late = { work?: Batcher; control?: Batcher; sweeps?: Sweeps; parts?: Parts };
+
+type Ground = ReturnType<typeof groundOf>;
+
+/** What everything stands on: clocks, connections, bells, memory. */
+function groundOf(options: EngineOptions) {
   const clock = options.clock ?? systemClock;
   const logger = options.logger ?? silentLogger;
   const hub = new Hub(clock);
@@ -137,18 +179,42 @@ function build(options: EngineOptions, house: Reader): Built {
   const serverId = newUuid();
   const context = flushContext(options);
   const onRing = (name: string): void => {
-    if (isWork(name)) context.floors.forget();
+    if (isWork(name)) {
+      context.floors.forget();
+      context.shut.reopen();
+    }
     if (!board.heard(name)) hub.ring(name);
   };
-  const { connection, version, maxWaitingRows: maxWaiting = MAX_WAITING_ROWS } = options;
+  const { connection } = options;
   const doorbell = new Doorbell({ connection, serverId, clock, logger, onRing });
-  const ring = (names: Iterable<string>): void => doorbell.ring(names);
+  const ring = (bells: Iterable<string>): void => doorbell.ring(bells);
   const reader = open(options, "signalbox_app", "signalbox reader", { size: 4, readOnly: true });
-  const keys = keyMemory(reader, doorbell, clock);
-  const late: { work?: Batcher; sweeps?: Sweeps } = {};
+  const writer = open(options, "signalbox_app", "signalbox writer", { size: 2 });
+  const reopen = (projectId: string): void => {
+    context.shut.reopen(projectId);
+    hub.ring(names.work(projectId));
+    ring([names.work(projectId)]);
+  };
+  const bells = { hub, board, doorbell, ring, reopen };
+  const flow = new Flow();
+  const { tracing } = options;
+  const traces = tracing === undefined ? null : new Traces({ ...tracing, reader, clock, logger });
+  return { clock, logger, serverId, context, reader, writer, flow, traces, ...bells };
+}
+
+/** What follows commits. */
+function followersOf(ground: Ground, late: Late) {
+  const { clock, logger, context, reader, writer, hub, board, ring, reopen } = ground;
+  const kept = { writer, clock, logger, offsetMs: context.offsetMs };
+  const statuses = new AgentStatuses({ ...kept, reopen });
+  const quota = new QuotaWatch({ ...kept, control: () => late.control as Batcher });
   const after = new After({
     hub,
     board,
+    statuses,
+    quota,
+    regulated: (projectId) => context.regulated.has(projectId),
+    shut: context.shut,
     floors: context.floors,
     reader,
     work: () => late.work as Batcher,
@@ -156,48 +222,95 @@ function build(options: EngineOptions, house: Reader): Built {
     ring,
     armSweep: (inMs) => late.sweeps?.arm(inMs),
   });
-  const onCommitted = (flushed: Flushed): void => after.committed(flushed);
+  return { statuses, quota, after };
+}
+
+function batchersOf(options: EngineOptions, ground: Ground, after: After) {
+  const { clock, logger, context, hub } = ground;
+  const { maxWaitingRows: maxWaiting = MAX_WAITING_ROWS } = options;
+  const onCommitted = (flushed: Flushed): void => {
+    ground.flow.committed(flushed);
+    ground.traces?.committed(flushed);
+    after.committed(flushed);
+  };
   const sessions = ["control", "work", "work"].map((name) => flushSession(options, name));
-  const shared = { context, clock, logger, onCommitted, maxWaiting };
+  const { traces } = ground;
+  const onFlushed: BatcherOptions["onFlushed"] =
+    traces === null ? undefined : (name, items, ms) => traces.flushed(name, items, ms);
+  const told = onFlushed === undefined ? {} : { onFlushed };
+  const shared = { context, clock, logger, onCommitted, maxWaiting, ...told };
   const riders: BatcherOptions["riders"] = (submissions) => dispatcher.riders(submissions);
   const work = batcher("work", sessions.slice(1), { ...shared, riders });
   const control = batcher("control", sessions.slice(0, 1), shared);
   const dispatcher = new Dispatcher({ work, hub, clock });
-  late.work = work;
+  return { sessions, work, control, dispatcher };
+}
+
+function build(options: EngineOptions, house: Reader): Built {
+  const late: Late = {};
+  const ground = groundOf(options);
+  const followers = followersOf(ground, late);
+  const { sessions, ...batchers } = batchersOf(options, ground, followers.after);
+  late.work = batchers.work;
+  late.control = batchers.control;
+  const out = outOf({
+    ...options,
+    ...ground,
+    random: options.random ?? systemRandom,
+    writer: open(options, "signalbox_app", "signalbox out", { size: 2 }),
+    parts: () => late.parts as Parts,
+  });
+  const { doorbell, serverId, clock, logger, context, reader, flow, ...shared } = ground;
+  const { offsetMs } = context;
   const sweeps = new Sweeps({
+    fleet: new FleetSweeps(() => late.parts as Parts),
+    approvals: new ApprovalSweeps({
+      house,
+      control: batchers.control,
+      offsetMs: context.offsetMs,
+    }),
     house,
-    work,
-    control,
-    after,
+    work: batchers.work,
+    control: batchers.control,
+    after: followers.after,
     clock,
     logger,
     serverId,
-    version,
-    offsetMs: context.offsetMs,
+    version: options.version,
+    offsetMs,
     onServers: (others) => {
       doorbell.others = others;
     },
   });
   late.sweeps = sweeps;
+  const { version } = options;
+  const tail = new FeedTail({ house, hub: ground.hub, clock, logger });
+  const observed = { reader, writer: ground.writer, house, flow, sweeps, tail, ...batchers };
   const parts: Parts = {
-    work,
-    control,
+    ...engineMetrics(observed, { version, clock, logger, offsetMs }),
+    ...shared,
+    ...followers,
+    ...batchers,
     reader,
-    writer: open(options, "signalbox_app", "signalbox writer", { size: 2 }),
     house,
-    keys,
-    hub,
-    board,
-    after,
-    dispatcher,
+    tail,
+    keys: keyMemory(reader, doorbell, clock),
+    ...accessServices(ground, house),
     context,
     laneIds: new Map(),
+    knownAgents: new Set(),
     clock,
     logger,
     newId: newUuid,
-    ring,
+    deliveries: () => out.deliveries,
   };
-  return { parts, doorbell, sweeps, sessions };
+  late.parts = parts;
+  return { parts, doorbell, sweeps, sessions, out };
+}
+
+function accessServices({ clock, logger, writer }: Ground, house: Reader) {
+  const stores = { clock, logger, writer, house };
+  return { uses: new KeyUses(stores), denials: new Denials(stores) };
 }
 
 function keyMemory(reader: Reader, doorbell: Doorbell, { mono, wall }: Clock): KeyMemory {
@@ -271,66 +384,4 @@ async function healthOf(
   }
   const sweepLagMs = Math.round(Math.min(sweeps.lagMs(), Number.MAX_SAFE_INTEGER));
   return { ready: database === "ok" && sweepLagMs < 10_000, database, sweepLagMs, ...facts };
-}
-
-function verbs(parts: Parts) {
-  return {
-    submit: (projectId, specs, origin) => submit(parts, projectId, specs, origin),
-    claim: (projectId, input, origin, signal) => claim(parts, projectId, input, { origin, signal }),
-    heartbeat: (projectId, input, origin) => heartbeat(parts, projectId, input, origin),
-    report: (projectId, items, origin) => report(parts, projectId, items, origin),
-    append: (projectId, items, origin) => append(parts, projectId, items, origin),
-    cancel: (projectId, runId, input, origin) =>
-      cancel(parts, projectId, runId, { ...input, origin }),
-    kill: (projectId, runId, reason, origin) => kill(parts, projectId, runId, { reason, origin }),
-    registerRuntime: (projectId, name, registration, origin) =>
-      operate.registerRuntime(parts, projectId, name, { registration, origin }),
-    pauseQueue: (projectId, name, reason, origin) =>
-      operate.pauseQueue(parts, projectId, name, { reason, origin }),
-    resumeQueue: (projectId, name, origin) =>
-      operate.pauseQueue(parts, projectId, name, { reason: null, origin }),
-    stopProject: (projectId, input, origin) =>
-      setStop(parts, projectId, { ...input, stop: true, origin }),
-    resumeProject: (projectId, reason, origin) =>
-      setStop(parts, projectId, { reason, stop: false, cancelLive: false, origin }),
-    createProject: (name, origin) => operate.createProject(parts, name, origin),
-    createKey: (projectId, input, origin) => operate.createKey(parts, projectId, input, origin),
-    revokeKey: (projectId, keyId, origin) => operate.revokeKey(parts, projectId, keyId, origin),
-  } satisfies Partial<Engine>;
-}
-
-function questions(parts: Parts) {
-  const { reader } = parts;
-  const run = (projectId: string, runId: string) => lists.readRun(parts, projectId, runId);
-  return {
-    principal: (key) => principal(parts, key),
-    attemptPrincipal: (key) => attemptPrincipal(parts, key),
-    findProject: (idOrName) => fleet.findProject(parts, idOrName),
-    run,
-    runs: (projectId, filter, page) => lists.readRunPage(parts, projectId, filter, page),
-    attempts: (projectId, runId) => lists.readAttempts(parts, projectId, runId),
-    runEvents: (projectId, runId, page) => lists.readRunEvents(parts, projectId, runId, page),
-    projectEvents: (projectId, page) => lists.readProjectEvents(parts, projectId, page),
-    explain: (projectId, runId) => explain(parts, projectId, runId),
-    waitForRun: (projectId, runId, timeoutMs, signal) =>
-      follow.waitForRun(parts, () => run(projectId, runId), runId, { timeoutMs, signal }),
-    runtimes: (projectId, page) => lists.readRuntimePage(parts, projectId, page),
-    runtime: (projectId, name) => lists.readRuntime(parts, projectId, name),
-    queues: async (projectId) => {
-      const rows = await reader.within([projectId], (runner) => listQueues(runner, projectId));
-      return rows.map(operate.queueOf);
-    },
-    projects: () => fleet.listProjects(parts),
-    project: async (projectId) => {
-      const rows = await reader.within([projectId], (r) => readProjects(r, [projectId]));
-      return rows[0] === undefined ? null : projectOf(rows[0]);
-    },
-    keys: (projectId) => lists.readKeys(parts, projectId),
-    followRun: (projectId, runId, afterSeq, signal) =>
-      follow.followRun(parts, projectId, runId, { afterSeq, signal }),
-    followProject: (projectId, afterFeed, signal) =>
-      follow.followProject(parts, projectId, { afterFeed, signal }),
-    directives: (projectId, runtime, signal) =>
-      follow.followDirectives(parts, projectId, runtime, signal),
-  } satisfies Partial<Engine>;
 }

@@ -1,5 +1,6 @@
-// Secrets on the wire: API keys (`sbx_`), attempt keys (`sba_`) and their children's (`sbc_`).
-// Promises: 256 random bits in an API key, 192 in an attempt key; stored only as SHA-256; compared
+// Secrets on the wire: API keys (`sbx_`), attempt keys (`sba_`) and their children's (`sbc_`),
+// links for a login (`sbl_`) and the sessions they open (`sbs_`).
+// Promises: 256 random bits in each but 192 in an attempt key; stored only as SHA-256; compared
 // in constant time; a malformed text is told from a wrong one by nobody (F-119).
 // Leaves to others: where digests are stored (store), what a key may do (domain/key.ts).
 
@@ -8,11 +9,22 @@ import { fromTypeId, toTypeId } from "../std/ids.ts";
 
 export type NewKey = { readonly prefix: string; readonly key: string; readonly digest: string };
 
+/** What a secret opens: an API key, a login, a session. */
+export type SecretKind = "sbx" | "sbl" | "sbs";
+
 /** A new API key: `sbx_<public prefix>_<secret>`. The prefix finds it, the digest proves it. */
 export function newApiKey(): NewKey {
-  const prefix = randomBytes(9).toString("base64url").replaceAll(/[-_]/g, "x");
+  return newSecret("sbx", newPrefix());
+}
+
+export function newPrefix(): string {
+  return randomBytes(9).toString("base64url").replaceAll(/[-_]/g, "x");
+}
+
+/** A new secret under a public prefix. */
+export function newSecret(kind: SecretKind, prefix: string): NewKey {
   const secret = randomBytes(32).toString("base64url");
-  return { prefix, key: `sbx_${prefix}_${secret}`, digest: digestOf(secret) };
+  return { prefix, key: `${kind}_${prefix}_${secret}`, digest: digestOf(secret) };
 }
 
 export function digestOf(secret: string): string {
@@ -26,10 +38,16 @@ export function secretMatches(secret: string, digest: string): boolean {
   return stored.length === own.length && timingSafeEqual(own, stored);
 }
 
-/** Splits an API key; null when it is not one. */
-export function splitApiKey(key: string): { prefix: string; secret: string } | null {
-  const found = /^sbx_([A-Za-z0-9]{6,32})_([A-Za-z0-9_-]{43})$/.exec(key);
-  return found === null ? null : { prefix: found[1] as string, secret: found[2] as string };
+const secretForm = /^(sb[xls])_([A-Za-z0-9]{6,32})_([A-Za-z0-9_-]{43})$/;
+
+/** Splits a secret of this kind; null when it is not one. */
+export function splitSecret(
+  kind: SecretKind,
+  text: string,
+): { prefix: string; secret: string } | null {
+  const found = secretForm.exec(text);
+  if (found === null || found[1] !== kind) return null;
+  return { prefix: found[2] as string, secret: found[3] as string };
 }
 
 /**

@@ -1,4 +1,5 @@
 // Who asks: the key of a request, what it may do, and in which project it acts.
+// A browser's session is a key by another way: the same roles, and proof that a page of ours asks.
 // Promises: nothing is remembered here that could outlive a revocation (the engine caches keys);
 // "no key" is never more permissive than "wrong key"; a run of another project or attempt is
 // answered like one that does not exist; a key never appears in a refusal or a log line.
@@ -13,6 +14,7 @@ import type { Refusal } from "../domain/refusal.ts";
 import { fromWireId } from "./mapping/ids.ts";
 import { notFound } from "./refusals.ts";
 import type { Route } from "./route.ts";
+import { isOwnPage, sessionToken } from "./session-cookie.ts";
 
 export type Caller =
   | { readonly kind: "nobody"; readonly projectId: ""; readonly actor: "nobody" }
@@ -50,6 +52,19 @@ const deadAttemptKey = refuse(
   "unauthorized",
   "The key of this attempt died with its lease; stop the work and throw its result away.",
 );
+/**
+ * A session that opens nothing. Not counted: a page with an ended
+ * session asks again and again, and 256 bits cannot be guessed.
+ */
+const badSession = refuse(
+  "unauthorized",
+  "The session has ended or is unknown. Log in again with `signalbox login`.",
+);
+const notOwnPage = refuse(
+  "forbidden_origin",
+  "Requests of a session that change something need the header Signalbox-CSRF with the token of " +
+    "GET /v1/session, from a page of this server.",
+);
 const noKey = refuse(
   "unauthorized",
   "This needs a key. Send it as header `Authorization: Bearer sbx_…`.",
@@ -70,7 +85,7 @@ export type Asked = {
 export async function authenticate(engine: Engine, asked: Asked): Promise<Caller | Refusal> {
   if (asked.route.auth === "public") return nobody;
   const key = bearerOf(asked.headers);
-  if (key === null) return noKey;
+  if (key === null) return bySession(engine, asked);
   if (key.length > LONGEST_KEY) return badKey;
   if (isProjectKey(key)) {
     const principal = await engine.principal(key);
@@ -83,7 +98,18 @@ export async function authenticate(engine: Engine, asked: Asked): Promise<Caller
   return badKey;
 }
 
-function bearerOf(headers: IncomingHttpHeaders): string | null {
+/** A browser of ours: worth what its key is worth, once it proves that a page of ours asks. */
+async function bySession(engine: Engine, asked: Asked): Promise<Caller | Refusal> {
+  const { headers, route } = asked;
+  const token = headers.authorization === undefined ? sessionToken(headers) : null;
+  if (token === null) return noKey;
+  const principal = await engine.sessionPrincipal(token);
+  if (principal === null) return badSession;
+  if (route.method !== "GET" && !isOwnPage(headers, token)) return notOwnPage;
+  return asKey(engine, principal, asked);
+}
+
+export function bearerOf(headers: IncomingHttpHeaders): string | null {
   const match = /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? "");
   return match?.[1] ?? null;
 }
@@ -94,8 +120,8 @@ async function asKey(
   { headers, route }: Asked,
 ): Promise<Caller | Refusal> {
   const permission = route.auth as Permission;
-  if (!principal.permissions.has(permission)) return forbidden(permission);
-  const caller = { kind: "key", principal, actor: `key:${principal.prefix}` } as const;
+  if (!principal.permissions.has(permission)) return forbidden(permission, principal);
+  const caller = { kind: "key", principal, actor: actorOf(principal) } as const;
   if (route.scope === "installation") return { ...caller, projectId: "" };
   const named = headers["signalbox-project"];
   const projectId = await projectOf(engine, principal, named === undefined ? null : String(named));
@@ -141,10 +167,18 @@ function asAttempt(attempt: AttemptPrincipal, { route, runId }: Asked): Caller |
   return { kind: "attempt", attempt, projectId: attempt.projectId, actor };
 }
 
-function forbidden(permission: Permission): Refusal {
+function actorOf({ session, prefix }: Principal): string {
+  return session === null ? `key:${prefix}` : `session:${session.prefix}`;
+}
+
+/** What is said of whoever tries what its key does not allow, to those who note it. */
+export type Denied = Refusal & { readonly denied: { readonly by: string; projectId: string } };
+
+function forbidden(permission: Permission, principal: Principal): Denied {
   const who = roles.filter((role) => rolePermissions[role].includes(permission));
-  return refuse("forbidden", `This needs a key with one of the roles ${who.join(", ")}.`, {
+  const refusal = refuse("forbidden", `This needs a key with one of the roles ${who.join(", ")}.`, {
     permission,
     roles: who,
   });
+  return { ...refusal, denied: { by: actorOf(principal), projectId: principal.projectId ?? "" } };
 }

@@ -24,6 +24,14 @@ export function describeApi(app: FastifyInstance, version: string): void {
       components: {
         securitySchemes: {
           projectKey: { type: "http", scheme: "bearer", description: "A key `sbx_…`." },
+          session: {
+            type: "apiKey",
+            in: "cookie",
+            name: "signalbox",
+            description:
+              "The session of a browser; the name ends with `-<port>`, and begins with `__Host-` " +
+              "over https. Requests but GET need the header `Signalbox-CSRF`.",
+          },
           attemptKey: {
             type: "http",
             scheme: "bearer",
@@ -76,15 +84,19 @@ function whoMay({ auth, attemptKey }: Route): string {
 
 function securityOf({ auth, attemptKey }: Route): { [scheme: string]: string[] }[] {
   if (auth === "public") return [];
-  return attemptKey === undefined ? [{ projectKey: [] }] : [{ projectKey: [] }, { attemptKey: [] }];
+  const own = [{ projectKey: [] }, { session: [] }];
+  return attemptKey === undefined ? own : [...own, { attemptKey: [] }];
 }
 
 const text = (description: string): object => ({ type: "string", description });
 
-function headersOf({ auth, scope, operationId, streams }: Route): object {
+function headersOf({ auth, scope, operationId, streams, keeps }: Route): object {
   const properties: { [name: string]: object } = {};
   if (auth !== "public" && scope === "project") {
     properties["Signalbox-Project"] = text("Owner's key only: the project to act in, name or id.");
+  }
+  if (keeps !== undefined) {
+    properties["Idempotency-Key"] = text("Same key and body: the same answer, for 7 days.");
   }
   if (operationId === "submitRun") properties["Idempotency-Key"] = text("The run's key.");
   if (streams !== undefined) properties["Last-Event-ID"] = text("Streams: go on after this id.");
@@ -115,6 +127,9 @@ function codesOf(route: Route): RefusalCode[] {
   if (route.auth !== "public") codes.push("unauthorized", "forbidden", "rate_limited");
   if (route.params !== undefined) codes.push("not_found");
   if (route.method !== "GET") codes.push("unsupported_media_type", "payload_too_large");
+  if (route.keeps !== undefined) {
+    codes.push("idempotency_mismatch", "idempotency_in_progress", "idempotency_in_doubt");
+  }
   return [...codes, ...(route.refusals ?? []), "internal", "unavailable"];
 }
 

@@ -4,6 +4,8 @@
 
 import type { Clock } from "../std/clock.ts";
 import type { Logger } from "../std/logger.ts";
+import type { Pace, Rate } from "./rates.ts";
+import type { Dashboard } from "./dashboard.ts";
 import type { BodyClass } from "./route.ts";
 
 export type HttpOptions = {
@@ -11,8 +13,12 @@ export type HttpOptions = {
   readonly version: string;
   /** Host names besides the loopback ones under which this server may be addressed. */
   readonly allowedHosts?: readonly string[];
+  /** What `/` shows; absent or null: one page without data. */
+  readonly dashboard?: Dashboard | null;
   readonly bodyLimits?: Partial<Record<BodyClass, number>>;
   readonly streams?: Partial<StreamTimes>;
+  /** How much one key may ask; defaults in `rates.ts`. */
+  readonly rates?: Partial<Record<Pace, Rate>>;
   readonly clock?: Clock;
   /** Check every answer against its schema; a difference is a bug and answers 500. For tests. */
   readonly checkResponses?: boolean;

@@ -42,6 +42,13 @@ export function refuseBodySize(limit: number): Refusal {
   };
 }
 
+/** A code of a login that opens nothing: unknown, used, or too old. */
+export const wrongCode = refuse(
+  "unauthorized",
+  "The link is unknown, was used, or is older than ten minutes. Make a new one with " +
+    "`signalbox login`.",
+);
+
 /** 404, the same for what is absent and for what belongs to another project. */
 export function notFound(what: string): Refusal {
   return refuse("not_found", `There is no ${what} in this project.`);

@@ -13,19 +13,23 @@ import { assert } from "../std/assert.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Logger } from "../std/logger.ts";
 import { authenticate, badKey } from "./auth.ts";
-import type { Caller } from "./auth.ts";
+import type { Caller, Denied } from "./auth.ts";
 import type { BadKeyLimiter } from "./bad-keys.ts";
 import type { Body } from "./body.ts";
+import { once } from "./creations.ts";
 import { loggable, notJson } from "./faults.ts";
 import { timeouts } from "./options.ts";
 import type { StreamTimes } from "./options.ts";
-import { refuseFields } from "./refusals.ts";
-import { traceparentOf } from "./request-id.ts";
+import { traceparentFor } from "./request-spans.ts";
+import type { Rates } from "./rates.ts";
+import { refuseFields, wrongCode } from "./refusals.ts";
 import type { BodyClass, Context, Route, Success } from "./route.ts";
 import { fromText, wrongFields } from "./schemas/check.ts";
 import { closedCopy, envelopeOf } from "./schemas/variants.ts";
+import { cookieOf, endedCookie, sessionToken } from "./session-cookie.ts";
 import { sendStream } from "./sse.ts";
 import type { OpenRequests } from "./open-requests.ts";
+import type { HttpFigures } from "./figures.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -46,7 +50,9 @@ export type House = {
   readonly checkResponses: boolean;
   readonly logger: Logger;
   readonly badKeys: BadKeyLimiter;
+  readonly rates: Rates;
   readonly open: OpenRequests;
+  readonly figures: HttpFigures;
 };
 
 /** Long polls last up to 30 s; beyond twice that something hangs. */
@@ -60,21 +66,47 @@ export function register(app: FastifyInstance, house: House, route: Route): void
     bodyLimit: house.bodyLimits[route.bodyClass ?? "small"],
     handlerTimeout: route.waits === true ? LONG_POLL_MS : timeouts.requestMs,
     config: { route },
-    onRequest: (request) => admit(house, route, request),
+    onRequest: (request, reply) => admit(house, route, { request, reply }),
     handler: (request, reply) => serve(house, route, { request, reply }),
   });
 }
 
 /** Key, permission and content type: all that can be refused without reading the body. */
-async function admit(house: House, route: Route, request: FastifyRequest): Promise<void> {
+async function admit(house: House, route: Route, { request, reply }: Exchange): Promise<void> {
   const { headers } = request;
   const { id } = request.params as { id?: string };
   const caller = await authenticate(house.engine, { headers, route, runId: id });
   if (isRefusal(caller)) {
-    throw new Refused(caller === badKey ? await house.badKeys.count(request) : caller);
+    if ("denied" in caller) noteDenied(house.engine, route, { request, denied: caller as Denied });
+    throw new Refused(caller === badKey ? await house.badKeys.count(request, badKey) : caller);
   }
   request.caller = caller;
+  if (caller.kind !== "nobody") {
+    const { refusal, headers: told } = house.rates.draw(whoOf(caller), route.pace ?? "ordinary");
+    void reply.headers(told);
+    if (refusal !== null) throw new Refused(refusal);
+  }
   if (route.method !== "GET" && !isJson(request)) throw new Refused(notJson);
+}
+
+/** Whose bucket a request draws from: a session draws from its key's. */
+function whoOf(caller: Caller): string {
+  if (caller.kind === "key") return caller.principal.keyId;
+  return caller.kind === "attempt" ? caller.attempt.fence.attemptId : "";
+}
+
+/** What administers; trying the rest is a mistake that says so itself. */
+const administrative: ReadonlySet<string> = new Set(["administer", "own", "operate", "approve"]);
+
+function noteDenied(
+  engine: Engine,
+  { auth, operationId }: Route,
+  { request, denied }: { request: FastifyRequest; denied: Denied },
+): void {
+  if (!administrative.has(auth)) return;
+  const traceparent = traceparentFor(request);
+  const origin = { actor: denied.denied.by, requestId: request.id, traceparent };
+  engine.denied(denied.denied.projectId, { operation: operationId, permission: auth }, origin);
 }
 
 /** Also without a body: a form or an empty POST is what another site's page can send. */
@@ -101,21 +133,32 @@ async function serve(house: House, route: Route, { request, reply }: Exchange) {
     origin: {
       actor: caller.actor,
       requestId: request.id,
-      traceparent: traceparentOf(headers),
+      traceparent: traceparentFor(request),
     },
     header: (name) => headers[name]?.toString(),
+    sessionToken: headers.authorization === undefined ? sessionToken(headers) : null,
+    wrongSecret: () => house.badKeys.count(request, wrongCode),
+    wall: house.clock.wall,
     wantsStream: (headers.accept ?? "").includes("text/event-stream"),
     signal,
   };
-  const answer = await route.handle(context);
+  const asked = { route, url: request.url, headers, caller, body: input.body };
+  const answer = await once(house.engine, asked, () => route.handle(context));
   if (isRefusal(answer)) throw new Refused(answer);
   if ("stream" in answer) {
     const tools = { clock: house.clock, times: house.times, signal };
+    house.figures.streams += 1;
     await sendStream(reply, answer, tools).catch((error: unknown) => {
       const fields = { err: loggable(error), request_id: request.id, route: route.url };
       house.logger.error(fields, "a stream broke");
     });
+    house.figures.streams -= 1;
     return reply;
+  }
+  if (answer.session !== undefined) {
+    const { session } = answer;
+    const cookie = session === null ? endedCookie(headers) : cookieOf(headers, session);
+    void reply.header("set-cookie", cookie);
   }
   return send(house, route, { reply, answer });
 }

@@ -10,6 +10,7 @@ import { isRefusal } from "../domain/refusal.ts";
 import type { Refusal, RefusalCode } from "../domain/refusal.ts";
 import type { Caller } from "./auth.ts";
 import type { Body } from "./body.ts";
+import type { Pace } from "./rates.ts";
 import type { EventStream } from "./sse.ts";
 import { notFound } from "./refusals.ts";
 
@@ -34,6 +35,12 @@ export type Context<P, Q, B> = {
   /** What the body's text looked like, for values that agents emit. */
   readonly looks: Pick<Body, "bytes" | "suspicious" | "deep">;
   readonly header: (name: string) => string | undefined;
+  /** The session token of the browser that asks; null when a key was presented. */
+  readonly sessionToken: string | null;
+  /** Notes a wrong secret that came in the body; the answer says how it is refused. */
+  readonly wrongSecret: () => Promise<Refusal>;
+  /** Milliseconds since 1970 by this server: for defaults of a question, never for facts. */
+  readonly wall: () => number;
   /** Whether `Accept` asks for `text/event-stream`. */
   readonly wantsStream: boolean;
   /** Aborted when the client has gone or the server stops. */
@@ -44,6 +51,8 @@ export type Success = {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: { readonly [name: string]: string };
+  /** The session that the browser begins with this answer, or null: it ends. */
+  readonly session?: string | null;
 };
 type Succeeded<R extends Responses> = {
   [S in keyof R & number]: Success & { readonly status: S; readonly body: Static<R[S] & TSchema> };
@@ -72,6 +81,13 @@ type Shape<P extends TSchema, Q extends TSchema, B extends TSchema, R extends Re
   /** The body carries what agents emit: it is cleaned instead of refused. */
   readonly emitted?: true;
   readonly bodyClass?: BodyClass;
+  /** What its requests are counted under; default ordinary. */
+  readonly pace?: Pace;
+  /**
+   * It creates something and keeps its answer for the header `Idempotency-Key`: as it is, or
+   * sealed because it holds a secret.
+   */
+  readonly keeps?: "plain" | "sealed";
   readonly responses: R;
   /** The route can also answer with a stream of these. */
   readonly streams?: TSchema;

@@ -10,6 +10,7 @@ import rateLimit from "@fastify/rate-limit";
 import fastify from "fastify";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Engine } from "../engine/contract.ts";
+import { bind } from "../engine/metrics/metric.ts";
 import { Refused, refuse } from "../domain/refusal.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import { assert } from "../std/assert.ts";
@@ -20,15 +21,19 @@ import { badKeyLimiter } from "./bad-keys.ts";
 import { parseBody } from "./body.ts";
 import { browserGuard } from "./browser-guard.ts";
 import { isOurs, loggable, refusalOf } from "./faults.ts";
+import { answeredHook } from "./access-log.ts";
+import { HttpFigures, httpMetrics } from "./figures.ts";
 import { describeApi } from "./openapi.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { bodyLimits, connectionLimits, streamTimes, timeouts } from "./options.ts";
 import type { HttpOptions } from "./options.ts";
 import { problemHeaders, problemOf } from "./problem.ts";
+import { Rates } from "./rates.ts";
 import { QuietSockets } from "./quiet-sockets.ts";
 import { register } from "./register.ts";
 import type { House } from "./register.ts";
 import { requestIdOf } from "./request-id.ts";
+import { beginSpan, endSpan } from "./request-spans.ts";
 import { routesOf } from "./routes/index.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { unknownAddress } from "./unknown-address.ts";
@@ -39,9 +44,15 @@ export type { HttpOptions } from "./options.ts";
 export function createHttp(engine: Engine, options: HttpOptions): FastifyInstance {
   const app = fastifyOf();
   const open = new OpenRequests();
-  const routes = routesOf(options.version, () => app.swagger());
+  const figures = new HttpFigures();
+  figures.waiting = () => open.size;
+  const metrics = bind(httpMetrics, () => figures);
+  const describe = (): object => app.swagger();
+  const { dashboard = null } = options;
+  const routes = routesOf(options.version, describe, { metrics: () => metrics, dashboard });
   app.server.maxConnections = connectionLimits.connections;
   app.decorateRequest("caller", null);
+  app.decorateRequest("span", null);
   app.addHook("onRoute", ({ config, method, url }) => {
     const isDeclared = config?.route?.auth !== undefined;
     assert(isDeclared, `${String(method)} ${url} does not say who may use it (auth)`);
@@ -59,12 +70,14 @@ export function createHttp(engine: Engine, options: HttpOptions): FastifyInstanc
       checkResponses: options.checkResponses ?? false,
       logger: options.logger,
       badKeys: badKeyLimiter(app),
+      rates: new Rates(options.rates ?? {}, (options.clock ?? systemClock).mono),
       open,
+      figures,
     };
-    hooks(app, options, open);
+    hooks(app, options, house);
     readBodies(app);
     answerProblems(app, options.logger);
-    app.setNotFoundHandler(unknownAddress(routes));
+    app.setNotFoundHandler(unknownAddress(routes, dashboard));
     for (const route of routes) register(app, house, route);
   });
   closeInTime(app, open, options);
@@ -108,9 +121,11 @@ function fastifyOf(): FastifyInstance {
 }
 
 /** What happens to every request, known address or not. */
-function hooks(app: FastifyInstance, options: HttpOptions, open: OpenRequests): void {
+function hooks(app: FastifyInstance, options: HttpOptions, house: House): void {
+  const { open } = house;
   const guard = browserGuard(options.allowedHosts ?? []);
   app.addHook("onRequest", async (request, reply) => {
+    beginSpan(house.engine, request);
     reply.header("x-request-id", request.id).header("cache-control", "no-store");
     if (open.stopping.aborted) {
       throw new Refused(refuse("unavailable", "The server is stopping. Try again in a moment."));
@@ -122,18 +137,8 @@ function hooks(app: FastifyInstance, options: HttpOptions, open: OpenRequests): 
     // Otherwise the socket would stay open, idle, and the server would wait for it.
     if (open.stopping.aborted) reply.header("connection", "close");
   });
-  app.addHook("onResponse", async (request, reply) => {
-    const { statusCode } = reply;
-    const fields = {
-      request_id: request.id,
-      method: request.method,
-      route: request.routeOptions.url ?? null, // the pattern: no ids, no query
-      status: statusCode,
-      ms: Math.round(reply.elapsedTime),
-      actor: request.caller?.actor ?? null,
-    };
-    options.logger.debug(fields, "request answered");
-  });
+  app.addHook("onResponse", answeredHook(house));
+  app.addHook("onResponse", async (request, reply) => endSpan(house.engine, request, reply));
 }
 
 function readBodies(app: FastifyInstance): void {

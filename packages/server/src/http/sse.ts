@@ -10,7 +10,10 @@ import type { Clock } from "../std/clock.ts";
 import type { StreamTimes } from "./options.ts";
 
 /** One message. `id` is what the client sends back to go on after it. */
-export type Frame = { readonly id?: string; readonly event: string; readonly data: unknown };
+export type Message = { readonly id?: string; readonly event: string; readonly data: unknown };
+
+/** What is written at once: a message, or the text of several. */
+export type Frame = Message | { readonly text: string };
 
 /** The answer of a handler that streams. */
 export type EventStream = {
@@ -52,7 +55,7 @@ export async function sendStream(
   try {
     for await (const frame of stream(tools.signal)) {
       if (tools.signal.aborted) break;
-      const flowing = out.write(textOf(frame));
+      const flowing = out.write("text" in frame ? frame.text : textOf(frame));
       if (!flowing && !(await drained(out, tools))) {
         out.destroy(); // the reader takes nothing: it may come back
         return;
@@ -68,7 +71,7 @@ export async function sendStream(
 }
 
 /** `id:`, `event:` and `data:` lines. JSON text has no line breaks, so data is one line. */
-function textOf({ id, event, data }: Frame): string {
+export function textOf({ id, event, data }: Message): string {
   const idLine = id === undefined ? "" : `id: ${id}\n`;
   return `${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

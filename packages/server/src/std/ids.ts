@@ -155,6 +155,16 @@ export function fromTypeId(prefix: string, text: string): string | null {
   return `${part(0, 8)}-${part(8, 12)}-${part(12, 16)}-${part(16, 20)}-${part(20, 32)}`;
 }
 
+/**
+ * When a UUIDv7 was made, in milliseconds since 1970; what any other UUID begins with.
+ *
+ * @example
+ * uuidTime("01890a5d-ac96-774b-bcce-b302099a8057"); // 1688096058518
+ */
+export function uuidTime(uuid: string): number {
+  return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
+}
+
 /** The number written by `count` digits of `text` from `at` on; -1 if one is not a digit. */
 function readDigits(text: string, at: number, count: number, table: Uint8Array): number {
   const bits = table === HEX_DIGITS ? 4 : 5;

@@ -14,6 +14,8 @@ export type Logger = {
   readonly info: LogLine;
   readonly warn: LogLine;
   readonly error: LogLine;
+  /** False: debug lines go nowhere, so what is told at every request need not be put together. */
+  readonly debugging?: boolean;
 };
 
 const nothing: LogLine = () => {};
@@ -24,4 +26,5 @@ export const silentLogger: Logger = {
   info: nothing,
   warn: nothing,
   error: nothing,
+  debugging: false,
 };

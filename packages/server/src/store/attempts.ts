@@ -18,6 +18,7 @@ export type NewAttempt = {
   projectId: string;
   agent: string | null;
   runtime: string;
+  account: string | null;
   at: number;
   keyDigest: string;
   childDigest: string;
@@ -30,6 +31,7 @@ const claimed: readonly Column<NewAttempt>[] = [
   { name: "project_id", type: "uuid", of: (attempt) => attempt.projectId },
   { name: "agent", type: "text", of: (attempt) => attempt.agent },
   { name: "runtime", type: "text", of: (attempt) => attempt.runtime },
+  { name: "account", type: "text", of: (attempt) => attempt.account },
   { name: "claimed_at", type: "timestamptz", of: (attempt) => instantText(attempt.at) },
   { name: "key_digest", type: "bytea", of: (attempt) => `\\x${attempt.keyDigest}` },
   { name: "child_digest", type: "bytea", of: (attempt) => `\\x${attempt.childDigest}` },
@@ -58,6 +60,8 @@ export type AttemptWrite = {
   end: Extract<AttemptChange, { kind: "ended" }> | null;
   terminatedAt: number | null;
   process: ProcessFacts;
+  /** Consumed since the last write: added to what stands. */
+  usage: Usage | null;
 };
 
 type Columns = readonly Column<AttemptWrite>[];
@@ -95,15 +99,17 @@ const ending: Columns = [
   { name: "exit_code", type: "integer", of: ({ process }) => process.exitCode, keep: true },
   { name: "signal", type: "text", of: ({ process }) => process.signal, keep: true },
   { name: "error", type: "text", of: ({ end }) => jsonText(end?.error), as: "jsonb", keep: true },
-  { name: "usage", type: "text", of: usageText, as: "jsonb", keep: true },
+  {
+    name: "usage",
+    type: "text",
+    of: ({ usage }) => (usage === null ? null : JSON.stringify(usageRecord(usage))),
+    set: `case when n.usage is null then r.usage
+       else signalbox.add_usage(r.usage, n.usage::jsonb) end`,
+  },
 ];
 
 function stateOf({ end, startedAt }: AttemptWrite): string | null {
   return end?.state ?? (startedAt === null ? null : "running");
-}
-
-function usageText({ end }: AttemptWrite): string | null {
-  return end?.usage === undefined ? null : JSON.stringify(usageRecord(end.usage));
 }
 
 function update(name: string, columns: Columns): { statement: Statement; columns: Columns } {
@@ -121,8 +127,9 @@ const any = update("update_attempts", [...beginning, ...ending]);
 const FEW = 64;
 
 /** Only begun in this flush: the narrow write, by far the most frequent. */
-function isBeginning({ startedAt, end, terminatedAt, process }: AttemptWrite): boolean {
-  const isPlain = process.exitCode === undefined && process.signal === undefined;
+function isBeginning(write: AttemptWrite): boolean {
+  const { startedAt, end, terminatedAt, process, usage } = write;
+  const isPlain = usage === null && process.exitCode === undefined && process.signal === undefined;
   return startedAt !== null && end === null && terminatedAt === null && isPlain;
 }
 
@@ -155,6 +162,35 @@ function usageRecord(usage: Usage): { [name: string]: number } {
   return record;
 }
 
+const one = statement(
+  "read_attempt",
+  `select a.id, a.agent, a.account, a.runtime, a.ended_at, l.model, g.accounts[1] as first_account
+   from signalbox.attempt a join signalbox.run r on r.id = a.run_id
+   join signalbox.lane l on l.id = r.lane_id
+   left join signalbox.agent g on g.project_id = a.project_id and g.name = a.agent
+   where a.run_id = $1 and a.number = $2`,
+);
+
+/** An attempt with what it may draw on. */
+export type AttemptFacts = {
+  id: string;
+  agent: string | null;
+  account: string | null;
+  runtime: string;
+  ended_at: number | null;
+  model: string | null;
+  first_account: string | null;
+};
+
+export async function readAttempt(
+  runner: Runner,
+  runId: string,
+  number: number,
+): Promise<AttemptFacts | null> {
+  const rows = await runner.query<AttemptFacts>(one, [runId, number]);
+  return rows[0] ?? null;
+}
+
 const byKey = statement(
   "live_attempt_keys",
   `select a.id, a.number, a.project_id, encode(a.key_digest, 'hex') as key_digest,
@@ -178,4 +214,30 @@ export async function liveAttemptKeys(
 ): Promise<AttemptKeyRow | null> {
   const rows = await runner.query<AttemptKeyRow>(byKey, [runId, number]);
   return rows[0] ?? null;
+}
+
+const agentsOf = statement(
+  "agents_of_attempts",
+  `select n.place, a.agent
+   from unnest($1::uuid[], $2::integer[]) with ordinality as n(run_id, token, place)
+   join signalbox.attempt a on a.run_id = n.run_id and a.number = n.token
+   where a.project_id = $3`,
+);
+
+/**
+ * Whose each of these attempts is, in their order; undefined where there is none. It never changes,
+ * so it may be read without a lock.
+ */
+export async function readAgentsOfAttempts(
+  runner: Runner,
+  projectId: string,
+  attempts: readonly { readonly runId: string; readonly token: number }[],
+): Promise<(string | null | undefined)[]> {
+  const rows = await runner.query<{ place: number; agent: string | null }>(agentsOf, [
+    attempts.map(({ runId }) => runId),
+    attempts.map(({ token }) => token),
+    projectId,
+  ]);
+  const found = new Map(rows.map(({ place, agent }) => [place, agent]));
+  return attempts.map((_, at) => found.get(at + 1));
 }

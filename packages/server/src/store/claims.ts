@@ -21,6 +21,8 @@ export type Demand = {
   readonly capabilities: readonly string[];
   readonly agents: readonly string[];
   readonly runtimes: readonly string[];
+  /** Runs of lanes without an agent need this priority: all who ask are on call. */
+  readonly minPriority: number;
 };
 
 /**
@@ -29,29 +31,35 @@ export type Demand = {
  */
 const LOWEST = Number.MIN_SAFE_INTEGER;
 
+/** Lanes one search sees of a project. */
+export const MAX_LANES = 64;
+
 const candidates = statement(
   "claim_candidates",
   `select ${runColumns}
    from json_to_recordset($1::json) as w(project_id uuid, demand integer, runners text[],
-     queues text[], capabilities text[], agents text[], runtimes text[])
+     queues text[], capabilities text[], agents text[], runtimes text[], min_priority integer)
    cross join lateral (
-     select l.id, h.rank from signalbox.lane l
+     select l.id, l.agent, h.rank from signalbox.lane l
      left join unnest($2::uuid[], $3::bigint[]) as f(lane_id, rank) on f.lane_id = l.id
      cross join lateral (select r.rank from signalbox.run r where r.lane_id = l.id
        and r.rank >= case when f.rank is null then ${LOWEST} else f.rank end
        and r.state = 'pending' and r.held = 0
+       and (l.agent is not null or r.priority >= w.min_priority)
        order by r.rank, r.id limit 1) h
      where l.project_id = w.project_id and l.runner = any (w.runners)
+       and l.id <> all ($4::uuid[])
        and (w.queues is null or l.queue = any (w.queues))
        and l.requires <@ w.capabilities
        and (l.agent is null or l.agent = any (w.agents))
        and (l.runtime is null or l.runtime = any (w.runtimes))
        and not exists (select from signalbox.queue q where q.project_id = l.project_id
          and q.name = l.queue and q.paused_at is not null)
-     order by h.rank, l.id limit 64) l
+     order by h.rank, l.id limit ${MAX_LANES}) l
    cross join lateral (
      select r.* from signalbox.run r where r.lane_id = l.id and r.rank >= l.rank
        and r.state = 'pending' and r.held = 0
+       and (l.agent is not null or r.priority >= w.min_priority)
      order by r.rank, r.id limit w.demand for no key update skip locked) r`,
 );
 
@@ -59,12 +67,13 @@ const candidates = statement(
 export type LaneFloor = { readonly laneId: string; readonly rank: number };
 
 /**
- * Locks up to `demand` ready runs of each servable lane. SKIP LOCKED: another server's are left.
+ * Locks up to `demand` ready runs of each servable lane that is not `shut`. SKIP LOCKED: another
+ * server's are left.
  */
 export async function lockCandidates(
   runner: Runner,
   demands: readonly Demand[],
-  floors: readonly LaneFloor[],
+  { floors, shut }: { floors: readonly LaneFloor[]; shut: readonly string[] },
 ): Promise<Run[]> {
   const records = demands.map((demand) => ({
     project_id: demand.projectId,
@@ -74,11 +83,13 @@ export async function lockCandidates(
     capabilities: demand.capabilities,
     agents: demand.agents,
     runtimes: demand.runtimes,
+    min_priority: demand.minPriority,
   }));
   const rows = await runner.query<RunRow>(candidates, [
     JSON.stringify(records),
     floors.map((floor) => floor.laneId),
     floors.map((floor) => floor.rank),
+    shut,
   ]);
   return rows.map(runOf);
 }

@@ -38,6 +38,7 @@ export interface Runner {
 
 const INT8 = 20;
 const TIMESTAMPTZ = 1184;
+const INT8_ARRAY = 1016;
 const NUMERIC = 1700;
 
 const numeric = (text: string): number => Number(text);
@@ -47,11 +48,16 @@ function parseInstant(text: string): number {
   return Date.parse(`${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, "Z")}`);
 }
 
+function int8s(text: string): number[] {
+  return text === "{}" ? [] : text.slice(1, -1).split(",").map(Number);
+}
+
 /** How values arrive: numbers for int8 and instants, what pg makes of all others. */
 export const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") => {
     if (oid === INT8 || oid === NUMERIC) return numeric;
     if (oid === TIMESTAMPTZ) return parseInstant;
+    if (oid === INT8_ARRAY) return int8s;
     return pg.types.getTypeParser(oid, format ?? "text");
   }) as pg.CustomTypesConfig["getTypeParser"],
 };
@@ -170,6 +176,12 @@ export class Reader {
     } catch (error) {
       throw unreachable(error);
     }
+  }
+
+  /** Connections that are open and idle, and callers that wait for one. */
+  get load(): { readonly open: number; readonly idle: number; readonly waiting: number } {
+    const { totalCount: open, idleCount: idle, waitingCount: waiting } = this.#pool;
+    return { open, idle, waiting };
   }
 
   async end(): Promise<void> {

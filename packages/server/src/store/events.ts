@@ -11,7 +11,7 @@ import { statement } from "./db.ts";
 
 export type EventRow = {
   streamId: string;
-  stream: "run" | "runtime" | "queue" | "project";
+  stream: "run" | "agent" | "account" | "runtime" | "queue" | "project" | "slot";
   seq: number;
   projectId: string;
   fact: Fact;
@@ -158,19 +158,22 @@ export type StoredEvent = {
   data: { [key: string]: never } | null;
 };
 
-const columns = `e.stream_id, e.seq, e.feed, e.at, e.producer_seq, e.attempt, e.late, e.stream,
-  e.type,
-  e.source, e.from_state, e.to_state, e.also, e.actor, e.request_id, e.traceparent, e.data`;
+/** The columns of an event (`e`) as everybody reads it. */
+export const eventColumns = `e.stream_id, e.seq, e.feed, e.at, e.producer_seq, e.attempt,
+  e.late, e.stream, e.type, e.source, e.from_state, e.to_state, e.also, e.actor, e.request_id,
+  e.traceparent, e.data`;
 
 const streamForward = statement(
   "stream_forward",
-  `select ${columns} from signalbox.event e where e.stream_id = $1 and e.seq > $2 and e.seq < $3
+  `select ${eventColumns} from signalbox.event e
+   where e.stream_id = $1 and e.seq > $2 and e.seq < $3
      and ($4::text is null or e.type = $4 or $4 = any (e.also))
    order by e.seq limit $5`,
 );
 const streamBackward = statement(
   "stream_backward",
-  `select ${columns} from signalbox.event e where e.stream_id = $1 and e.seq > $2 and e.seq < $3
+  `select ${eventColumns} from signalbox.event e
+   where e.stream_id = $1 and e.seq > $2 and e.seq < $3
      and ($4::text is null or e.type = $4 or $4 = any (e.also))
    order by e.seq desc limit $5`,
 );
@@ -199,20 +202,87 @@ export async function readStream(
   ]);
 }
 
+/** Whose event it is: of the agent whose attempt it was, else whom its run is for, or its own. */
+export const eventAgent = "coalesce(ea.agent, es.agent, eg.name)";
+export const eventAgentJoins = `left join lateral (select a.agent from signalbox.attempt a
+     where e.stream = 'run' and a.run_id = e.stream_id and a.number = e.attempt limit 1) ea on true
+   left join lateral (select s.agent from signalbox.run_spec s
+     where e.stream = 'run' and s.run_id = e.stream_id limit 1) es on true
+   left join lateral (select g.name from signalbox.agent g
+     where e.stream = 'agent' and g.id = e.stream_id limit 1) eg on true`;
+
+/** An event with whose it is. */
+export type FeedEvent = StoredEvent & { readonly of_agent: string | null };
+
+/** A type that ends in a dot is the beginning of types. */
+const ofType = `($4::text is null or case when right($4, 1) = '.'
+       then starts_with(e.type, $4) or exists (select from unnest(e.also) x
+         where starts_with(x, $4))
+       else e.type = $4 or $4 = any (e.also) end)`;
+
 const feedForward = statement(
   "feed_forward",
-  `select ${columns} from signalbox.event e where e.project_id = $1 and e.feed > $2
-     and ($3::text is null or e.type = $3 or $3 = any (e.also))
-   order by e.feed limit $4`,
+  `select ${eventColumns}, ${eventAgent} as of_agent from signalbox.event e
+   ${eventAgentJoins}
+   where e.project_id = $1 and e.feed > $2 and e.feed <= $3 and ${ofType}
+     and ($5::text is null or ${eventAgent} = $5)
+   order by e.feed limit $6`,
 );
+const feedOfRun = statement(
+  "feed_of_run",
+  `select ${eventColumns}, ${eventAgent} as of_agent from signalbox.event e
+   ${eventAgentJoins}
+   where e.stream_id = $7 and e.project_id = $1 and e.feed > $2 and e.feed <= $3 and ${ofType}
+     and ($5::text is null or ${eventAgent} = $5)
+   order by e.seq limit $6`,
+);
+
+export type FeedPage = {
+  readonly after: number;
+  /** The last number that is looked at. */
+  readonly until: number;
+  readonly type: string | null;
+  readonly run: string | null;
+  readonly agent: string | null;
+  readonly limit: number;
+};
 
 /** Events of one project after a feed number, in commit order. */
 export async function readFeed(
   runner: Runner,
   projectId: string,
-  page: { after: number; type: string | null; limit: number },
+  page: FeedPage,
+): Promise<FeedEvent[]> {
+  const { after, until, type, run, agent, limit } = page;
+  const values = [projectId, after, until, type, agent, limit];
+  return run === null
+    ? runner.query<FeedEvent>(feedForward, values)
+    : runner.query<FeedEvent>(feedOfRun, [...values, run]);
+}
+
+const newest = statement(
+  "feed_number",
+  "select f.n from signalbox.feed_counter f where f.project_id = $1",
+);
+
+/** The newest number of a project's feed. */
+export async function readFeedNumber(runner: Runner, projectId: string): Promise<number> {
+  return (await runner.query<{ n: number }>(newest, [projectId]))[0]?.n ?? 0;
+}
+
+const byPlace = statement(
+  "events_by_place",
+  `select ${eventColumns} from unnest($1::uuid[], $2::bigint[]) as n(stream_id, seq)
+   join signalbox.event e on e.stream_id = n.stream_id and e.seq = n.seq order by e.feed`,
+);
+
+/** Single events by stream and number. */
+export async function readEvents(
+  runner: Runner,
+  places: readonly { streamId: string; seq: number }[],
 ): Promise<StoredEvent[]> {
-  return runner.query<StoredEvent>(feedForward, [projectId, page.after, page.type, page.limit]);
+  const streams = places.map((place) => place.streamId);
+  return runner.query<StoredEvent>(byPlace, [streams, places.map((place) => place.seq)]);
 }
 
 const byProducer = statement(

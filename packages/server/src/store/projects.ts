@@ -13,17 +13,35 @@ export type ProjectRow = {
   stop_reason: string | null;
   stopped_by: string | null;
   last_seq: number;
+  /** Which stop stands: the project's own, or that of everything. */
+  stop_scope: "project" | "everything" | null;
+  /** Whether agents, accounts or allowances limit its claims. */
+  regulated: boolean;
+  /** Runs that ended longer ago than this are removed; null: none is. */
+  retention_days: number | null;
+  /** Of the feed up to this number, events may have been removed with their runs. */
+  feed_floor: number;
 };
 
-const columns = "p.id, p.name, p.created_at, p.stopped_at, p.stop_reason, p.stopped_by, p.last_seq";
+/** A project as it stands: stopped by its own stop, or else by that of everything (`e`). */
+export const projectColumns = `p.id, p.name, p.created_at,
+  coalesce(p.stopped_at, e.stopped_at) as stopped_at,
+  coalesce(p.stop_reason, e.stop_reason) as stop_reason,
+  coalesce(p.stopped_by, e.stopped_by) as stopped_by,
+  case when p.stopped_at is not null then 'project'
+    when e.stopped_at is not null then 'everything' end as stop_scope, p.last_seq, p.regulated,
+  p.retention_days, p.feed_floor`;
+/** Projects, each with the row of everything. */
+export const projectTables = "signalbox.project p left join signalbox.everything e on e.id = 1";
 
 const insert = statement(
   "insert_project",
   `with p as (insert into signalbox.project (id, name, created_at, last_seq)
      values ($1, $2, clock_timestamp(), 1) on conflict (name) do nothing
-     returning id, name, created_at, stopped_at, stop_reason, stopped_by, last_seq),
+     returning id, name, created_at, stopped_at, stop_reason, stopped_by, last_seq, regulated,
+       retention_days, feed_floor),
    f as (insert into signalbox.feed_counter (project_id) select id from p)
-   select ${columns} from p`,
+   select ${projectColumns} from p left join signalbox.everything e on e.id = 1`,
 );
 
 /** Makes a project and its feed counter; null when the name is taken. */
@@ -38,7 +56,7 @@ export async function insertProject(
 
 const byIds = statement(
   "projects_by_id",
-  `select ${columns} from signalbox.project p where p.id = any ($1::uuid[])`,
+  `select ${projectColumns} from ${projectTables} where p.id = any ($1::uuid[])`,
 );
 
 export async function readProjects(runner: Runner, ids: readonly string[]): Promise<ProjectRow[]> {
@@ -54,9 +72,12 @@ const exclude = statement(
   "select pg_advisory_xact_lock(hashtextextended($1::text, 7204))",
 );
 
-/** Claims and renewals share the project: none is under way while a stop commits. */
+/** Stands for all projects where a lock is taken. */
+export const EVERYTHING = "00000000-0000-0000-0000-000000000000";
+
+/** Claims and renewals share project and everything: none is under way while a stop commits. */
 export async function shareProjects(runner: Runner, ids: readonly string[]): Promise<void> {
-  await runner.query(share, [ids]);
+  await runner.query(share, [[EVERYTHING, ...ids]]);
 }
 
 /** Waits for claims and renewals under way and keeps new ones out until the commit. */
@@ -67,22 +88,52 @@ export async function excludeProject(runner: Runner, id: string): Promise<void> 
 const setStop = statement(
   "set_project_stop",
   `update signalbox.project p set stopped_at = case when $2::text is null then null
-     else clock_timestamp() end, stop_reason = $2, stopped_by = $3, last_seq = p.last_seq + 1
-   where p.id = $1 and (p.stopped_at is null) <> ($2::text is null) returning ${columns}`,
+     else clock_timestamp() end, stop_reason = $2, stopped_by = $3, stop_cancels = $4,
+     last_seq = p.last_seq + 1
+   where p.id = $1 and (p.stopped_at is null) <> ($2::text is null) returning p.last_seq`,
 );
 
-/** Stops (reason given) or resumes a project; null when it was so already. */
+/** What a stop is about. `cancels`: what is live ends cancelled instead of being given back. */
+export type Stop = { readonly reason: string; readonly by: string; readonly cancels: boolean };
+
+/**
+ * Stops (reason given) or resumes a project. Returns the number of the event to write; null when it
+ * was so already.
+ */
 export async function setProjectStop(
   runner: Runner,
   id: string,
-  stop: { reason: string; by: string } | null,
+  stop: Stop | null,
+): Promise<number | null> {
+  const values = [id, stop?.reason ?? null, stop?.by ?? null, stop?.cancels ?? false];
+  const rows = await runner.query<{ last_seq: number }>(setStop, values);
+  return rows[0]?.last_seq ?? null;
+}
+
+const retention = statement(
+  "set_retention",
+  `with p as (update signalbox.project p set retention_days = $2, last_seq = p.last_seq + 1
+     where p.id = $1 and p.retention_days is distinct from $2 returning p.*)
+   select ${projectColumns} from p left join signalbox.everything e on e.id = 1`,
+);
+
+/** How long ended runs are kept; null when it was so already. */
+export async function setRetention(
+  runner: Runner,
+  id: string,
+  days: number | null,
 ): Promise<ProjectRow | null> {
-  const rows = await runner.query<ProjectRow>(setStop, [
-    id,
-    stop?.reason ?? null,
-    stop?.by ?? null,
-  ]);
-  return rows[0] ?? null;
+  return (await runner.query<ProjectRow>(retention, [id, days]))[0] ?? null;
+}
+
+const regulate = statement(
+  "regulate_project",
+  "update signalbox.project p set regulated = true where p.id = $1 and not p.regulated",
+);
+
+/** From now on claims of this project look at agents, accounts and allowances. */
+export async function regulateProject(runner: Runner, id: string): Promise<void> {
+  await Promise.all([excludeProject(runner, id), runner.query(regulate, [id])]);
 }
 
 export type QueueRow = {

@@ -108,10 +108,8 @@ export async function readRunViews(runner: Runner, ids: readonly string[]): Prom
   return runner.query<RunView>(views, [ids]);
 }
 
-const list = statement(
-  "list_runs",
-  `select ${viewColumns} from signalbox.run_spec s join signalbox.run r on r.id = s.run_id
-   where s.project_id = $1 and s.run_id < $2::uuid
+/** What a filter of runs asks (`s` the spec, `r` the run): `$1` to `$17` of `filterValues`. */
+export const filtered = `s.project_id = $1 and s.run_id < $2::uuid
      and ($3::text[] is null or r.state = any ($3))
      and ($4::text is null or s.queue = $4)
      and ($5::text is null or s.runner = $5)
@@ -130,7 +128,12 @@ const list = statement(
      and not exists (select from jsonb_each_text($17::jsonb) f where f.value is distinct from
        case f.key when 'conversation_id' then s.conversation_id when 'thread_id' then s.thread_id
          when 'workspace_id' then s.workspace_id when 'bot_id' then s.bot_id
-         when 'binding_id' then s.binding_id when 'event_id' then s.event_id end)
+         when 'binding_id' then s.binding_id when 'event_id' then s.event_id end)`;
+
+const list = statement(
+  "list_runs",
+  `select ${viewColumns} from signalbox.run_spec s join signalbox.run r on r.id = s.run_id
+   where ${filtered}
    order by s.run_id desc limit $18`,
 );
 
@@ -160,9 +163,14 @@ export async function listRuns(
   filter: ListFilter,
   page: { before: string; limit: number },
 ): Promise<RunView[]> {
-  return runner.query<RunView>(list, [
+  return runner.query<RunView>(list, [...filterValues(projectId, filter, page.before), page.limit]);
+}
+
+/** The parameters of `filtered`. */
+export function filterValues(projectId: string, filter: ListFilter, before: string): unknown[] {
+  return [
     projectId,
-    page.before,
+    before,
     filter.states,
     filter.queue,
     filter.runner,
@@ -178,8 +186,7 @@ export async function listRuns(
     filter.idFrom,
     filter.idTo,
     JSON.stringify(filter.scopes),
-    page.limit,
-  ]);
+  ];
 }
 
 export type AttemptView = {

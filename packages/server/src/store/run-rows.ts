@@ -15,7 +15,8 @@ export const runColumns = `r.id, r.project_id, r.lane_id, r.attempt_id, r.rank, 
   r.max_duration_ms, r.fencing_token, r.concurrency_limit, r.open_dependencies, r.step_count,
   r.priority, r.held, r.attempts_used, r.max_attempts, r.releases, r.exhaustions, r.suspensions,
   r.fail_with_dependency, r.state, r.approval_mode, r.end_cause, r.attempt_end,
-  r.runtime, r.agent, r.concurrency_key, r.status_reason, r.backoff`;
+  r.runtime, r.agent, r.account, r.duration_cap_ms, r.metered, r.probing, r.concurrency_key,
+  r.status_reason, r.backoff`;
 
 export type RunRow = {
   id: string;
@@ -54,6 +55,10 @@ export type RunRow = {
   attempt_end: string | null;
   runtime: string | null;
   agent: string | null;
+  account: string | null;
+  duration_cap_ms: number | null;
+  metered: boolean;
+  probing: boolean;
   concurrency_key: string | null;
   status_reason: string | null;
   backoff: Backoff | null;
@@ -102,6 +107,10 @@ export function runOf(row: RunRow): Run {
     attemptEnd: row.attempt_end,
     runtime: row.runtime,
     agent: row.agent,
+    account: row.account,
+    durationCapMs: row.duration_cap_ms,
+    metered: row.metered,
+    probing: row.probing,
     claimedAt: row.claimed_at,
     startedAt: row.started_at,
     lastProducerSeq: row.last_producer_seq,

@@ -68,6 +68,10 @@ const attempt: Columns = [
   { name: "claimed_at", type: "timestamptz", of: ({ run }) => instantText(run.claimedAt) },
   { name: "runtime", type: "text", of: ({ run }) => run.runtime },
   { name: "agent", type: "text", of: ({ run }) => run.agent },
+  { name: "account", type: "text", of: ({ run }) => run.account },
+  { name: "duration_cap_ms", type: "bigint", of: ({ run }) => run.durationCapMs },
+  { name: "metered", type: "boolean", of: ({ run }) => run.metered },
+  { name: "probing", type: "boolean", of: ({ run }) => run.probing },
 ];
 
 const end: Columns = [
@@ -108,6 +112,7 @@ const line: Columns = [
   { name: "not_before", type: "timestamptz", of: ({ run }) => instantText(run.notBefore) },
   { name: "open_dependencies", type: "integer", of: ({ run }) => run.openDependencies },
   { name: "held", type: "integer", of: ({ run }) => run.held },
+  { name: "lane_id", type: "uuid", of: ({ run }) => run.laneId, keep: true },
 ];
 
 const rest: Columns = [
@@ -141,7 +146,6 @@ const rest: Columns = [
 
 const spec: Columns = [
   { name: "project_id", type: "uuid", of: ({ run }) => run.projectId },
-  { name: "lane_id", type: "uuid", of: ({ run }) => run.laneId },
   { name: "rank", type: "bigint", of: ({ run }) => run.rank },
   { name: "created_at", type: "timestamptz", of: ({ run }) => instantText(run.createdAt) },
   { name: "deadline_at", type: "timestamptz", of: ({ run }) => instantText(run.deadlineAt) },
@@ -207,6 +211,10 @@ const attemptFields: Fields = [
   "claimedAt",
   "runtime",
   "agent",
+  "account",
+  "durationCapMs",
+  "metered",
+  "probing",
 ];
 const endFields: Fields = [
   "attemptEnd",
@@ -247,6 +255,7 @@ const moving: Fields = [
   "deadLetteredAt",
   "statusReason",
   "notBefore",
+  "laneId",
   "held",
   "openDependencies",
   "cancelRequestedAt",

@@ -86,20 +86,25 @@ export async function readRuns(runner: Runner, ids: readonly string[]): Promise<
 
 const liveOf = statement(
   "live_runs_of_project",
-  `select r.id, r.attempt_id, r.fencing_token from signalbox.run r
-   where r.due_at is not null and r.lease_expires_at is not null and r.project_id = $1
-     and r.id > $2::uuid order by r.id limit $3`,
+  `select r.id, r.project_id, r.attempt_id, r.fencing_token from signalbox.run r
+   where r.due_at is not null and r.lease_expires_at is not null
+     and r.project_id = any ($1::uuid[]) and r.id > $2::uuid order by r.id limit $3`,
 );
 
 /** A run that an attempt holds, with the fence of that attempt. */
-export type LiveRun = { readonly id: string; readonly attempt_id: string; fencing_token: number };
+export type LiveRun = {
+  readonly id: string;
+  readonly project_id: string;
+  readonly attempt_id: string;
+  readonly fencing_token: number;
+};
 
-/** Runs of a project that an attempt holds now, in pages by id. */
+/** Runs of projects that an attempt holds now, in pages by id. */
 export async function liveRunsOf(
   runner: Runner,
-  projectId: string,
+  projects: readonly string[],
   afterId: string,
   limit: number,
 ): Promise<LiveRun[]> {
-  return runner.query<LiveRun>(liveOf, [projectId, afterId, limit]);
+  return runner.query<LiveRun>(liveOf, [projects, afterId, limit]);
 }

@@ -76,18 +76,19 @@ const insertSpec = statement(
   `insert into signalbox.run_spec (run_id, project_id, created_at, idempotency_key, body_sha256,
      input_sha256, queue, runner, requires, agent, runtime, model, account, parent_run, depends_on,
      tags, conversation_id, thread_id, workspace_id, bot_id, binding_id, event_id, traceparent,
-     submitted_by, estimate, metadata, authorization_snapshot, input)
+     submitted_by, estimate, metadata, authorization_snapshot, input, agent_timeout_ms,
+     redrive_of)
    select n.run_id, n.project_id, clock_timestamp(), n.idempotency_key, n.body_sha256,
      n.input_sha256, n.queue, n.runner, n.requires, n.agent, n.runtime, n.model, n.account,
      n.parent_run, n.depends_on, n.tags, n.conversation_id, n.thread_id, n.workspace_id, n.bot_id,
      n.binding_id, n.event_id, n.traceparent, n.submitted_by, n.estimate, n.metadata,
-     n.authorization_snapshot, n.input
+     n.authorization_snapshot, n.input, n.agent_timeout_ms, n.redrive_of
    from json_to_recordset($1::json) as n(run_id uuid, project_id uuid, idempotency_key text,
      body_sha256 bytea, input_sha256 bytea, queue text, runner text, requires text[], agent text,
      runtime text, model text, account text, parent_run uuid, depends_on uuid[], tags text[],
      conversation_id text, thread_id text, workspace_id text, bot_id text, binding_id text,
      event_id text, traceparent text, submitted_by text, estimate jsonb, metadata jsonb,
-     authorization_snapshot jsonb, input jsonb)
+     authorization_snapshot jsonb, input jsonb, agent_timeout_ms bigint, redrive_of uuid)
    order by n.project_id, n.idempotency_key, n.run_id
    on conflict (project_id, idempotency_key) where idempotency_key is not null do nothing
    returning run_id`,
@@ -100,6 +101,8 @@ export type SpecRow = {
   /** Run ids, `#ref` already replaced. */
   dependsOn: readonly string[];
   submittedBy: string;
+  /** The dead letter it was made of. */
+  redriveOf?: string;
 };
 
 /**
@@ -108,7 +111,7 @@ export type SpecRow = {
  * wait for each other and never deadlock; the loser then finds the winner's row.
  */
 export async function insertSpecs(runner: Runner, rows: readonly SpecRow[]): Promise<Set<string>> {
-  const records = rows.map(({ runId, projectId, spec, dependsOn, submittedBy }) => ({
+  const records = rows.map(({ runId, projectId, spec, dependsOn, submittedBy, redriveOf }) => ({
     run_id: runId,
     project_id: projectId,
     idempotency_key: spec.idempotencyKey ?? undefined,
@@ -131,6 +134,8 @@ export async function insertSpecs(runner: Runner, rows: readonly SpecRow[]): Pro
     metadata: spec.metadata,
     authorization_snapshot: spec.authorization ?? undefined,
     input: spec.input ?? undefined,
+    agent_timeout_ms: spec.agentTimeoutMs ?? undefined,
+    redrive_of: redriveOf,
   }));
   const inserted = await runner.query<{ run_id: string }>(insertSpec, [JSON.stringify(records)]);
   return new Set(inserted.map((row) => row.run_id));
@@ -218,10 +223,18 @@ export async function parentsOpen(
 
 const dependencies = statement(
   "dependency_states",
-  `select d.run_id, count(*) filter (where p.state <> 'completed')::integer as open,
+  // A run that was redriven stands for the run it became, and that one perhaps for a third.
+  `with recursive c as (
+     select d.run_id, d.depends_on as id from signalbox.run_dependency d
+     where d.run_id = any ($1::uuid[])
+     union select c.run_id, l.became from c join signalbox.dead_letter l on l.run_id = c.id
+     where l.became is not null)
+   select c.run_id, count(*) filter (where p.state <> 'completed')::integer as open,
      min(p.id::text) filter (where p.state in ('failed', 'cancelled', 'timeout')) as failed
-   from signalbox.run_dependency d join signalbox.run p on p.id = d.depends_on
-   where d.run_id = any ($1::uuid[]) group by d.run_id`,
+   from c join signalbox.run p on p.id = c.id
+   where not exists (select from signalbox.dead_letter l where l.run_id = c.id
+     and l.became is not null)
+   group by c.run_id`,
 );
 
 export type DependencyState = { runId: string; open: number; failed: string | null };
@@ -259,11 +272,15 @@ export const nilUuid = "00000000-0000-0000-0000-000000000000";
 const children = statement(
   "children_of",
   `select s.run_id from signalbox.run_spec s where s.parent_run = any ($1::uuid[])
-   order by s.run_id limit 10000`,
+     and s.run_id > $2::uuid order by s.run_id limit $3`,
 );
 
-/** Ids of the runs that name these as their parent. */
-export async function childrenOf(runner: Runner, ids: readonly string[]): Promise<string[]> {
-  const rows = await runner.query<{ run_id: string }>(children, [ids]);
+/** Ids of the runs that name these as their parent, in pages by id. */
+export async function childrenOf(
+  runner: Runner,
+  ids: readonly string[],
+  page: { readonly after: string; readonly limit: number },
+): Promise<string[]> {
+  const rows = await runner.query<{ run_id: string }>(children, [ids, page.after, page.limit]);
   return rows.map((row) => row.run_id);
 }

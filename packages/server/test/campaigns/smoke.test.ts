@@ -23,8 +23,16 @@ const programs = {
 } as const;
 type Kind = keyof typeof programs;
 
+/** Whether a program is on the path. */
+const isInstalled = (program: string): boolean =>
+  spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+const missing = campaigns.filter(({ needs = [] }) => !needs.every(isInstalled));
+for (const { name, needs } of missing) {
+  console.warn(`campaign ${name} is NOT played: it needs ${needs?.join(", ")}`);
+}
+
 const names: Record<Kind, string[]> = {
-  campaign: campaigns.map(({ name }) => name),
+  campaign: campaigns.filter((one) => !missing.includes(one)).map(({ name }) => name),
   bench: benches.map(({ name }) => name),
 };
 const all = (["campaign", "bench"] as const).flatMap((kind) =>

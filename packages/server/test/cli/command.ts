@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const bin = fileURLToPath(new URL("../../bin/signalbox.mjs", import.meta.url));
+export const bin = fileURLToPath(new URL("../../bin/signalbox.mjs", import.meta.url));
 
 /** How a command ended. */
 export type Ended = {

@@ -207,6 +207,42 @@ describe("worker", () => {
   });
 });
 
+describe("a run is named by its id, the beginning of one, or `last`", () => {
+  test("by every command that takes one", async () => {
+    const [older, newest] = [await submit("--tag", "named"), await submit("--tag", "named")];
+    for (const args of [
+      ["runs", "show", "last"],
+      ["runs", "explain", "last"],
+      ["runs", "cancel", "last"],
+      ["runs", "watch", "last"],
+      ["events", "last"],
+    ]) {
+      const { stdout, stderr } = await sandbox.run([...args, "--json"]);
+      expect(stdout, `${args.join(" ")} ${stderr}`).toContain(newest.id);
+      expect(stdout, args.join(" ")).not.toContain(older.id);
+    }
+    const killed = await sandbox.run(["runs", "kill", older.id, "--reason", "x", "--json"]);
+    expect(killed.code).toBe(0);
+    const short = await sandbox.run(["events", newest.id.slice(0, -1)]);
+    expect(short).toMatchObject({ code: 0, stderr: "" });
+    expect(short.stdout).toContain("run.submitted");
+    const none = await sandbox.run(["events", "run_zz"]);
+    expect(none).toMatchObject({ code: 66, stdout: "" });
+    expect(none.stderr).toContain("No run begins with run_zz.");
+  });
+
+  test("also where a new run refers to it, and in the help", async () => {
+    const first = await submit("--tag", "named");
+    const second = await submit("--depends-on", "last", "--parent-run", first.id.slice(0, -1));
+    const run = await sandbox.json<Run>(["runs", "show", second.id]);
+    expect(run).toMatchObject({ parent_run: first.id, depends_on: [first.id] });
+    for (const words of [["events"], ["runs", "show"], ["runs", "kill"], ["submit"]]) {
+      const { stdout } = await sandbox.run([...words, "--help"]);
+      expect(stdout, words.join(" ")).toContain("`last`");
+    }
+  });
+});
+
 describe("text from outside", () => {
   const hostile = "\u001b]0;title\u0007\u001b[2J\u001b[31mred\u001b[0m\rfake \u202egnp.exe\u009b1m";
   // oxlint-disable-next-line no-control-regex -- they are what must not be there

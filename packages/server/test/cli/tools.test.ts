@@ -82,7 +82,9 @@ test("the completion scripts are scripts, and know the commands", async () => {
     'COMP_WORDS=(signalbox up --l); COMP_CWORD=2; _signalbox; echo "${COMPREPLY[*]}"',
   ].join("\n");
   const said = execFileSync("bash", ["-c", script], { cwd: sandbox.folder, encoding: "utf8" });
-  expect(said).toBe("list show watch cancel kill explain\n--listen --log-level --log-format\n");
+  expect(said).toBe(
+    "list show watch cancel kill explain cancel-many\n--listen --log-level --log-format\n",
+  );
   expect((await sandbox.run(["completion", "tcsh"])).code).toBe(64);
 });
 

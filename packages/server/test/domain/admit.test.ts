@@ -1,92 +1,110 @@
-// Admission: who gets what. Random candidates, claims and facts; what is granted never exceeds what
-// is free, goes in rank order, and agrees with `blocks` and `misfits`, which explain uses.
+// Admission: who gets what. Examples of the order, of routing, of keys, probes and shut lanes; then
+// random fleets: what is granted is what the definition says, and never exceeds any limit.
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { AdmitFacts, Admission, Candidate, Offer } from "../../src/domain/admit.ts";
-import { admit, blocks, misfits } from "../../src/domain/admit.ts";
+import type { AgentFacts, Candidate } from "../../src/domain/admission.ts";
+import { isInScope } from "../../src/domain/admission.ts";
+import { admit } from "../../src/domain/admit.ts";
+import { concerns } from "../../src/domain/exhaustion/exhaustion.ts";
 import { rank } from "../../src/domain/rank.ts";
-import type { PendingRun } from "../../src/domain/run.ts";
-import { HELD_DEPENDENCY, HELD_NOT_DUE } from "../../src/domain/run.ts";
-import type { LaneKey } from "../../src/domain/submission.ts";
-import { pending, START } from "./runs.ts";
+import { allowance } from "./allowance/subjects.ts";
+import { agentOf, candidateOf, grantsOf, knowing } from "./candidates.ts";
+import { nothing, offerOf, useOf, workerAs } from "./candidates.ts";
+import { checkAdmission } from "./definition.ts";
+import { ACCOUNT, closed, halfOpen, HOUR } from "./exhaustion/rows.ts";
+import { fleets } from "./fleets.ts";
+import { START } from "./runs.ts";
 
-const lane: LaneKey = {
-  queue: "default",
-  runner: "default",
-  requires: [],
-  agent: null,
-  runtime: null,
-  model: null,
-  account: null,
-};
-const candidateOf = (
-  id: string,
-  parts: Partial<PendingRun> = {},
-  where: Partial<LaneKey> = {},
-): Candidate => ({ run: { ...pending(), id, ...parts }, lane: { ...lane, ...where } });
-const offerOf = (id: number, parts: Partial<Offer> = {}): Offer => ({
-  id,
-  runtime: `w${id}`,
-  agents: [],
-  queues: null,
-  runners: new Set(["default"]),
-  capabilities: new Set(),
-  free: 1,
-  ...parts,
+const runs = (...ids: string[]): Candidate[] => ids.map((id) => candidateOf(id));
+
+describe("who goes first", () => {
+  const at = (id: string, priority: number, ms: number): Candidate =>
+    candidateOf(id, { priority, rank: rank(START + ms, priority) });
+
+  test("critical before everything, then rank, then id", () => {
+    const old = at("old", 20, -1e12);
+    const all = [at("b", 40, 0), old, at("urgent", 80, 5), at("a", 40, 0), at("high", 60, 9)];
+    const got = admit(all, [offerOf(1, { free: 9 })], nothing).grants.map(({ run }) => run.id);
+    expect(got).toEqual(["urgent", "old", "high", "a", "b"]);
+  });
 });
-const nothing: AdmitFacts = {
-  at: START,
-  stopped: null,
-  pausedQueues: new Map(),
-  liveByKey: new Map(),
-};
-const who = { reason: "cleaning", by: "ada" };
-const grantsOf = ({ grants }: Admission): string[] =>
-  grants.map(
-    ({ run, offer, agent }) => `${run.id}→w${offer.id}${agent === null ? "" : `/${agent}`}`,
-  );
 
-describe("what blocks a run, whoever asks", () => {
-  test.each<[string, Candidate, Partial<AdmitFacts>]>([
-    ["project_stopped", candidateOf("r"), { stopped: who }],
-    ["deadline_passed", candidateOf("r", { deadlineAt: START }), {}],
-    ["not_due", candidateOf("r", { held: HELD_NOT_DUE, notBefore: START + 1 }), {}],
-    ["dependency", candidateOf("r", { held: HELD_DEPENDENCY, openDependencies: 2 }), {}],
-    [
-      "concurrency_key",
-      candidateOf("r", { concurrencyKey: "k" }),
-      { liveByKey: new Map([["k", 1]]) },
-    ],
-    ["queue_paused", candidateOf("r"), { pausedQueues: new Map([["default", who]]) }],
-  ])("%s", (code, candidate, facts) => {
-    const known = { ...nothing, ...facts };
-    const found = blocks(candidate, known);
-    expect(found.map((block) => block.code)).toEqual([code]);
-    expect(found[0]?.message).toMatch(/[A-Z].{10,}/);
-    expect(admit([candidate], [offerOf(1)], known).grants).toEqual([]);
+describe("where a run goes", () => {
+  const critical = candidateOf("r", { priority: 80 });
+  const normal = candidateOf("r", { priority: 79 });
+  const goes = (run: Candidate, ...agents: AgentFacts[]): string[] =>
+    grantsOf(
+      admit(
+        [run],
+        agents.map(({ name }, n) => workerAs(n + 1, [name])),
+        knowing(agents),
+      ),
+    );
+
+  test("workers without agents: the one with the most free places takes the next run", () => {
+    const offers = [offerOf(1, { free: 1 }), offerOf(2, { free: 2 })];
+    expect(grantsOf(admit(runs("a", "b", "c"), offers, nothing))).toEqual(["a→w2", "b→w1", "c→w2"]);
   });
 
-  test("who stopped and paused it, and why, is in the sentence", () => {
-    const facts = { ...nothing, stopped: who, pausedQueues: new Map([["default", who]]) };
-    for (const { message } of blocks(candidateOf("r"), facts)) {
-      expect(message).toContain("ada");
-      expect(message).toContain("cleaning");
+  test("workers without agents count together, as one agent that has what they were given", () => {
+    const ada = agentOf("ada", { live: 1 });
+    const offers = [offerOf(1, { free: 1 }), offerOf(2, { free: 9 }), workerAs(3, ["ada"], 9)];
+    const got = grantsOf(admit(runs("a", "b", "c", "d"), offers, knowing([ada])));
+    expect(got).toEqual(["a→w2", "b→w2", "c→w3/ada", "d→w2"]);
+  });
+
+  test("of one agent's workers, the one with the most free places", () => {
+    const offers = [workerAs(1, ["ada"], 2), workerAs(2, ["ada"], 3)];
+    const facts = knowing([agentOf("ada")]);
+    expect(grantsOf(admit(runs("a", "b"), offers, facts))).toEqual(["a→w2/ada", "b→w1/ada"]);
+  });
+
+  test("a critical run to the agent with the fewest live attempts, however small it is", () => {
+    const ada = agentOf("ada", { live: 2, maxConcurrent: 100 });
+    const bob = agentOf("bob", { live: 1, maxConcurrent: 2 });
+    expect(goes(critical, ada, bob)).toEqual(["r→w2/bob"]);
+  });
+
+  test("any other to the agent with the most free share", () => {
+    const ada = agentOf("ada", { live: 2, maxConcurrent: 100 });
+    const bob = agentOf("bob", { live: 1, maxConcurrent: 2 });
+    expect(goes(normal, ada, bob)).toEqual(["r→w1/ada"]);
+  });
+
+  test.each([
+    [0, 1],
+    [1, 1 / 2],
+    [3, 1 / 4],
+  ])("an agent without a limit and with %d live counts as %d free", (live, share) => {
+    const free = agentOf("free", { live });
+    const of = (held: number): AgentFacts => agentOf("half", { live: held, maxConcurrent: 1000 });
+    expect(goes(normal, free, of(1000 - 1000 * share + 1))).toEqual(["r→w1/free"]);
+    if (share < 1) expect(goes(normal, free, of(999 - 1000 * share))).toEqual(["r→w2/half"]);
+  });
+
+  test("ties go by name, wherever the worker stands in the list", () => {
+    for (const run of [critical, normal]) {
+      expect(goes(run, agentOf("bob"), agentOf("ada"))).toEqual(["r→w2/ada"]);
     }
   });
-});
 
-describe("what does not fit", () => {
-  test.each<[string, Partial<LaneKey>, Partial<Offer>]>([
-    ["no_runner", { runner: "claude-code" }, {}],
-    ["no_capability", { requires: ["gpu", "net"] }, { capabilities: new Set(["net"]) }],
-    ["no_agent", { agent: "ada" }, { agents: [{ name: "bob", free: 1 }] }],
-    ["no_agent", { agent: "ada" }, { agents: [] }],
-    ["no_runtime", { runtime: "w9" }, {}],
-    ["not_served", { queue: "slow" }, { queues: new Set(["default"]) }],
-  ])("%s", (code, where, parts) => {
-    const offer = offerOf(1, parts);
-    expect(misfits({ ...lane, ...where }, offer).map((block) => block.code)).toEqual([code]);
-    expect(admit([candidateOf("r", {}, where)], [offer], nothing).grants).toEqual([]);
+  test("what an agent was given counts for the next: runs are spread", () => {
+    const agents = [agentOf("ada", { maxConcurrent: 2 }), agentOf("bob", { maxConcurrent: 4 })];
+    const offers = [workerAs(1, ["ada"], 9), workerAs(2, ["bob"], 9)];
+    const got = grantsOf(admit(runs("a", "b", "c", "d", "e", "f", "g"), offers, knowing(agents)));
+    expect(got.map((one) => one.slice(-3))).toEqual(["ada", "bob", "bob", "ada", "bob", "bob"]);
+  });
+
+  test("an open account goes before one that is tried, whatever is free", () => {
+    const tried = { name: ACCOUNT, rows: [halfOpen()] };
+    const ada = agentOf("ada", { accounts: [tried] });
+    const bob = agentOf("bob", { live: 5 });
+    for (const run of [critical, normal]) expect(goes(run, ada, bob)).toEqual(["r→w2/bob"]);
+  });
+
+  test("a refusal for one agent tries the next", () => {
+    const ada = agentOf("ada", { paused: { reason: "holiday", by: "eve" } });
+    expect(goes(normal, ada, agentOf("bob", { live: 9 }))).toEqual(["r→w2/bob"]);
   });
 
   test("a full agent is not asked again, a free one of the same worker is", () => {
@@ -95,201 +113,206 @@ describe("what does not fit", () => {
       { name: "bob", free: 1 },
     ];
     const offer = offerOf(1, { agents, free: 5 });
-    expect(grantsOf(admit([candidateOf("a"), candidateOf("b")], [offer], nothing))).toEqual([
-      "a→w1/bob",
-    ]);
-  });
-});
-
-describe("who goes first", () => {
-  const at = (id: string, priority: number, ms: number): Candidate =>
-    candidateOf(id, { priority, rank: rank(START + ms, priority) });
-
-  test("critical before everything, then rank, then id", () => {
-    const old = at("old", 20, -1e12);
-    const runs = [at("b", 40, 0), old, at("urgent", 80, 5), at("a", 40, 0), at("high", 60, 9)];
-    const got = admit(runs, [offerOf(1, { free: 9 })], nothing).grants.map(({ run }) => run.id);
-    expect(got).toEqual(["urgent", "old", "high", "a", "b"]);
+    expect(grantsOf(admit(runs("a", "b"), [offer], nothing))).toEqual(["a→w1/bob"]);
   });
 
-  test("work is spread: the claim with the most free places takes the next run", () => {
-    const runs = ["a", "b", "c"].map((id) => candidateOf(id));
-    const offers = [offerOf(1, { free: 1 }), offerOf(2, { free: 2 })];
-    expect(grantsOf(admit(runs, offers, nothing))).toEqual(["a→w2", "b→w1", "c→w2"]);
+  test("the free places of a worker bound those of all its agents together", () => {
+    const offer = { ...workerAs(1, ["ada", "bob"], 3), free: 4 };
+    const facts = knowing([agentOf("ada"), agentOf("bob")]);
+    expect(admit(runs("a", "b", "c", "d", "e"), [offer], facts).grants).toHaveLength(4);
+  });
+
+  test("of two workers of one agent only the one that can do it is asked", () => {
+    const gpu = candidateOf("r", {}, { requires: ["gpu"] });
+    const able = { ...workerAs(2, ["ada"]), capabilities: new Set(["gpu"]) };
+    const facts = knowing([agentOf("ada")]);
+    expect(grantsOf(admit([gpu], [workerAs(1, ["ada"], 9), able], facts))).toEqual(["r→w2/ada"]);
   });
 });
 
 test("a concurrency key lets through what is free and names who must wait", () => {
-  const runs = ["a", "b", "c", "d"].map((id) =>
+  const all = ["a", "b", "c", "d"].map((id) =>
     candidateOf(id, { concurrencyKey: "k", concurrencyLimit: 3 }),
   );
   const facts = { ...nothing, liveByKey: new Map([["k", 1]]) };
-  const admission = admit(runs, [offerOf(1, { free: 9 })], facts);
+  const admission = admit(all, [offerOf(1, { free: 9 })], facts);
   expect(grantsOf(admission)).toEqual(["a→w1", "b→w1"]);
   expect(admission.keyTaken.map((run) => run.id)).toEqual(["c", "d"]);
+});
+
+describe("a half-open account", () => {
+  const shared = { name: ACCOUNT, rows: [halfOpen()] };
+  const facts = knowing([
+    agentOf("ada", { accounts: [shared] }),
+    agentOf("bob", { accounts: [shared] }),
+  ]);
+  const offers = [workerAs(1, ["ada"], 9), workerAs(2, ["bob"], 9)];
+
+  test("is tried by exactly one run, of whichever agent that shares it", () => {
+    const { grants, shutLanes } = admit(runs("a", "b", "c"), offers, facts);
+    expect(grants.map(({ run, probes }) => [run.id, probes])).toEqual([["a", shared.rows]]);
+    expect(shutLanes).toEqual([]);
+  });
+
+  test("of one model lets the other models through as they come", () => {
+    const opus = { name: ACCOUNT, rows: [halfOpen("opus")] };
+    const known = knowing([agentOf("ada", { accounts: [opus] })]);
+    const all = ["opus", "opus", "haiku", "haiku"].map((model, n) =>
+      candidateOf(`${n}`, {}, { model }),
+    );
+    const { grants } = admit(all, [workerAs(1, ["ada"], 9)], known);
+    expect(grants.map(({ run, probes }) => [run.id, probes.length])).toEqual([
+      ["0", 1],
+      ["2", 0],
+      ["3", 0],
+    ]);
+  });
+});
+
+describe("a lane is told to be shut", () => {
+  const one = candidateOf("a", { laneId: "lane" });
+  const two = candidateOf("b", { laneId: "lane" });
+  const resting = knowing([
+    agentOf("ada", { accounts: [{ name: ACCOUNT, rows: [closed(HOUR)] }] }),
+  ]);
+  const single = useOf(allowance({ metric: "runs", limit: 1 }));
+
+  test("when none of its runs can go anywhere, though places are free", () => {
+    expect(admit([one, two], [workerAs(1, ["ada"], 9)], resting).shutLanes).toEqual(["lane"]);
+    const other = candidateOf("a", { laneId: "lane" }, { runner: "other" });
+    expect(admit([other], [offerOf(1)], nothing).shutLanes).toEqual(["lane"]);
+  });
+
+  test.each([
+    ["a worker that could do it is full", [one], { ...workerAs(1, ["ada"]), free: 0 }, nothing],
+    ["an agent that could do it is full", [one], workerAs(1, ["ada"], 0), resting],
+    ["one of its runs was granted", [one, two], offerOf(1, { free: 9 }), [single]],
+    ["its runs themselves wait", [candidateOf("a", { deadlineAt: START })], offerOf(1), nothing],
+  ])("not when %s", (_, all, offer, known) => {
+    const facts = Array.isArray(known) ? { ...nothing, allowances: known } : known;
+    expect(admit(all, [offer], facts).shutLanes).toEqual([]);
+  });
 });
 
 // ---- at random
 // --------------------------------------------------------------------------------------
 
-const few = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
-const someOf = (...values: string[]): fc.Arbitrary<string[]> => fc.subarray(values);
-
-const candidates = fc
-  .array(
-    fc.record({
-      priority: fc.integer({ min: 0, max: 99 }),
-      age: fc.integer({ min: 0, max: 1e8 }),
-      key: few(null, null, "k1", "k2"),
-      limit: few(1, 2, 3),
-      deadlineAt: few(null, null, null, START - 1, START + 1),
-      queue: few("default", "slow"),
-      runner: few("default", "review"),
-      requires: someOf("gpu", "net"),
-      agent: few(null, null, "ada", "bob"),
-      runtime: few(null, null, null, "w1"),
-    }),
-    { maxLength: 25, size: "max" },
-  )
-  .map((all) =>
-    all.map((one, n): Candidate => {
-      const createdAt = START - one.age;
-      const { queue, runner, requires, agent, runtime } = one;
-      return candidateOf(
-        `r${String(n).padStart(2, "0")}`,
-        {
-          createdAt,
-          priority: one.priority,
-          rank: rank(createdAt, one.priority),
-          deadlineAt: one.deadlineAt,
-          concurrencyKey: one.key,
-          concurrencyLimit: one.limit,
-        },
-        { queue, runner, requires, agent, runtime },
-      );
-    }),
-  );
-
-const offers = fc
-  .array(
-    fc.record({
-      free: fc.integer({ min: 0, max: 6 }),
-      agents: fc.subarray(["ada", "bob"]),
-      agentFree: fc.integer({ min: 0, max: 3 }),
-      queues: few(null, ["default"], ["slow"]),
-      runners: someOf("default", "review"),
-      capabilities: someOf("gpu", "net"),
-    }),
-    { maxLength: 5 },
-  )
-  .map((all) =>
-    all.map((one, n) =>
-      offerOf(n + 1, {
-        free: one.free,
-        agents: one.agents.map((name) => ({ name, free: one.agentFree })),
-        queues: one.queues === null ? null : new Set(one.queues),
-        runners: new Set(one.runners),
-        capabilities: new Set(one.capabilities),
-      }),
-    ),
-  );
-
-const facts = fc
-  .record({
-    live: fc.integer({ min: 0, max: 2 }),
-    paused: fc.boolean(),
-    stopped: few(false, false, true),
-  })
-  .map(({ live, paused, stopped }): AdmitFacts => ({
-    at: START,
-    stopped: stopped ? who : null,
-    pausedQueues: paused ? new Map([["slow", who]]) : new Map(),
-    liveByKey: new Map([["k1", live]]),
-  }));
-
-const order = (a: Candidate, b: Candidate): number =>
-  a.run.rank - b.run.rank || (a.run.id < b.run.id ? -1 : 1);
-
-/** Free places left, per offer and per agent of it. */
-function seatsOf(all: readonly Offer[]) {
-  return new Map(
-    all.map((offer) => [
-      offer.id,
-      { free: offer.free, agents: new Map(offer.agents.map(({ name, free }) => [name, free])) },
-    ]),
-  );
-}
-
-/** Walks the candidates in order, as the definition says, and checks each answer on the way. */
-function checkAdmission(
-  all: readonly Candidate[],
-  open: readonly Offer[],
-  known: AdmitFacts,
-): number {
-  const { grants, keyTaken } = admit(all, open, known);
-  const granted = new Map(grants.map((grant) => [grant.run.id, grant]));
-  expect(granted.size).toBe(grants.length);
-  const seats = seatsOf(open);
-  const live = new Map(known.liveByKey);
-  const waiting = new Set<string>();
-  for (const candidate of all.toSorted(order)) {
-    const { run } = candidate;
-    const why = blocks(candidate, { ...known, liveByKey: live }).map((block) => block.code);
-    if (why.includes("concurrency_key")) waiting.add(run.id);
-    const fitting = open.filter((offer) => {
-      const seat = seats.get(offer.id);
-      if (seat === undefined || seat.free <= 0) return false;
-      if (misfits(candidate.lane, offer).length > 0) return false;
-      const wanted = candidate.lane.agent;
-      return (
-        seat.agents.size === 0 ||
-        [...seat.agents].some(([name, free]) => free > 0 && (wanted === null || name === wanted))
-      );
-    });
-    const grant = granted.get(run.id);
-    // Granted exactly when nothing blocks it and somebody has room: nobody is passed over.
-    expect({ run: run.id, granted: grant !== undefined }).toEqual({
-      run: run.id,
-      granted: why.length === 0 && fitting.length > 0,
-    });
-    if (grant === undefined) continue;
-    const seat = seats.get(grant.offer.id);
-    expect(fitting).toContain(grant.offer);
-    expect(seat?.free).toBe(Math.max(...fitting.map((offer) => seats.get(offer.id)?.free ?? 0)));
-    if (seat !== undefined) {
-      seat.free -= 1;
-      if (grant.agent !== null)
-        seat.agents.set(grant.agent, (seat.agents.get(grant.agent) ?? 0) - 1);
-      expect(Math.min(seat.free, ...seat.agents.values())).toBeGreaterThanOrEqual(0);
-    }
-    if (run.concurrencyKey !== null) {
-      const now = (live.get(run.concurrencyKey) ?? 0) + 1;
-      expect(now).toBeLessThanOrEqual(run.concurrencyLimit);
-      live.set(run.concurrencyKey, now);
-    }
-  }
-  expect(new Set(keyTaken.map((run) => run.id))).toEqual(waiting);
-  return grants.length;
-}
-
 test("grants what the definition says, run by run, and never beyond what is free", () => {
   let granted = 0;
   fc.assert(
-    fc.property(candidates, offers, facts, (all, open, known) => {
-      granted += checkAdmission(all, open, known);
+    fc.property(fleets, (fleet) => {
+      granted += checkAdmission(fleet);
     }),
     { numRuns: 1000 },
   );
-  expect(granted).toBeGreaterThan(100);
+  expect(granted).toBeGreaterThan(800);
 });
 
 test("the order in which candidates are found does not matter", () => {
   fc.assert(
-    fc.property(candidates, offers, facts, (all, open, known) => {
-      const once = admit(all, open, known);
-      const turned = admit(all.toReversed(), open, known);
+    fc.property(fleets, ({ build, offers, facts }) => {
+      const once = admit(build(), offers, facts);
+      const turned = admit(build().toReversed(), offers, facts);
       expect(grantsOf(turned)).toEqual(grantsOf(once));
+      expect(new Set(turned.shutLanes)).toEqual(new Set(once.shutLanes));
     }),
-    { numRuns: 200 },
+    { numRuns: 300 },
   );
+});
+
+describe("whatever candidates and offers come", () => {
+  test("no agent holds more than it may", () => {
+    const seen = { most: 0 };
+    fc.assert(
+      fc.property(fleets, ({ build, offers, facts }) => {
+        const { grants } = admit(build(), offers, facts);
+        for (const { name, live, maxConcurrent } of facts.agents.values()) {
+          const given = grants.filter((grant) => grant.agent === name).length;
+          if (given === 0 || maxConcurrent === null) continue;
+          expect(live + given).toBeLessThanOrEqual(maxConcurrent);
+          if (live + given === maxConcurrent) seen.most += 1;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(seen.most).toBeGreaterThan(40);
+  });
+
+  test("no allowance is taken beyond its limit; grants set aside of all that count them", () => {
+    const seen = { full: 0 };
+    fc.assert(
+      fc.property(fleets, ({ build, offers, facts }) => {
+        const all = build();
+        const { grants } = admit(all, offers, facts);
+        for (const { allowance: own, spent, reserved, live } of facts.allowances) {
+          const counted = grants.filter(({ agent, account, run }) => {
+            const { model } = (all.find((one) => one.run.id === run.id) as Candidate).lane;
+            return isInScope(own, { agent, account, model });
+          });
+          const aside = counted.map(({ reserves }) =>
+            reserves.filter((one) => one.allowance.id === own.id),
+          );
+          const isCounted = own.metric === "concurrent_runs";
+          expect(aside.every((found) => found.length === (isCounted ? 0 : 1))).toBe(true);
+          if (own.mode === "soft" || counted.length === 0) continue;
+          const added = aside.flat().reduce((sum, one) => sum + one.amount - one.fromParent, 0);
+          const used = isCounted ? live + counted.length : spent + reserved + added;
+          expect(used).toBeLessThanOrEqual(own.limit);
+          if (used === own.limit) seen.full += 1;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(seen.full).toBeGreaterThan(20);
+  });
+
+  test("a half-open limit is tried by one run at most, and a closed or tried one by none", () => {
+    const seen = { tried: 0 };
+    fc.assert(
+      fc.property(fleets, ({ build, offers, facts }) => {
+        const all = build();
+        const { grants } = admit(all, offers, facts);
+        const known = [...facts.agents.values()].flatMap((agent) => agent.accounts);
+        const rows = new Set(known.flatMap((account) => account.rows));
+        for (const row of rows) {
+          const drawing = grants.filter(({ agent, account, run }) => {
+            const { lane } = all.find((one) => one.run.id === run.id) as Candidate;
+            return agent !== null && account === row.account && concerns(row, lane.model);
+          });
+          const free = row.state === "half_open" && row.probe === null ? 1 : 0;
+          expect(drawing.length).toBeLessThanOrEqual(free);
+          for (const { probes } of drawing) expect(probes).toContain(row);
+          seen.tried += drawing.length;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(seen.tried).toBeGreaterThan(40);
+  });
+
+  test("children take no more from their parents than these have set aside", () => {
+    const seen = { drawn: 0 };
+    fc.assert(
+      fc.property(fleets, ({ build, offers, facts }) => {
+        const all = build();
+        const before = new Map(build().map((one) => [one.run.id, one.parentLeft]));
+        const { grants } = admit(all, offers, facts);
+        for (const { run, parentLeft } of all) {
+          for (const [id, left] of parentLeft ?? []) {
+            const had = before.get(run.id)?.get(id) ?? 0;
+            const siblings = all.filter((one) => one.parentLeft === parentLeft);
+            const drawn = grants
+              .filter((grant) => siblings.some((one) => one.run.id === grant.run.id))
+              .flatMap(({ reserves }) => reserves.filter((one) => one.allowance.id === id))
+              .reduce((sum, one) => sum + one.fromParent, 0);
+            expect({ left, drawn }).toEqual({ left: had - drawn, drawn });
+            expect(left).toBeGreaterThanOrEqual(0);
+            seen.drawn += drawn;
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(seen.drawn).toBeGreaterThan(100);
+  });
 });

@@ -130,6 +130,33 @@ describe("what may come after the end", () => {
     expect(codeOf(done, both, fenceOf(1))).toBe("stale_fencing_token");
   });
 
+  test("no line that says what was consumed: that is told apart, so that it is charged", () => {
+    const usage = { inputTokens: 5 };
+    const event = { type: "log.line", producerSeq: 7, data: { text: "bye" }, usage };
+    expect(codeOf(done, { kind: "append", events: [event] }, fenceOf(1))).toBe(
+      "stale_fencing_token",
+    );
+    const records = [{ producerSeq: 7, usage, line: event.data }];
+    const who = { token: 1, late: true, agent: null, account: null };
+    const told = { kind: "record_usage", records, ...who } as const;
+    const { run, facts, usage: booked } = must(done, told, after(within));
+    expect(booked).toMatchObject([{ producerSeq: 7, usage }]);
+    expect(run.lastProducerSeq).toBe(7);
+    const line = { type: "log.line", late: true, producerSeq: 7, data: event.data };
+    expect(facts).toMatchObject([line]);
+    // Where a line alone would not be kept, only the usage is.
+    const only = { type: "usage.recorded", late: true, data: { usage: { input_tokens: 5 } } };
+    expect(must(done, told, after(within + 1)).facts).toMatchObject([only]);
+    const second = through(runIn("running"), "expire_outage", "claim", "complete");
+    expect(must(second, told, after(0)).facts).toMatchObject([only]);
+    // Of a child, while its attempt is live.
+    const child = { ...told, late: false, records: [{ ...records[0], producerSeq: -7 }] } as const;
+    const { facts: live } = must(runIn("running"), child as RunCommand, after(0));
+    expect(live).toEqual([
+      { type: "log.line", source: "runner", at: after(0).at, token: 1, data: event.data },
+    ]);
+  });
+
   test("nothing from an older attempt", () => {
     const second = through(runIn("running"), "expire_outage", "claim", "complete");
     expect(codeOf(second, lines("log.line"), fenceOf(1))).toBe("stale_fencing_token");

@@ -22,14 +22,15 @@ import { origin } from "../engine/fixtures.ts";
 import type { CommandName } from "./runs.ts";
 import { claimOf, commands, fenceOf, pending, START } from "./runs.ts";
 
+const extra = ["due", "append", "extend", "free", "record", "reroute", "note", "budget"] as const;
+
 type Act = {
-  name: CommandName | "due" | "append" | "extend" | "free" | "allowed";
+  name: CommandName | (typeof extra)[number] | "allowed";
   pick: number;
   fence: "newest" | "older" | "none";
   waitMs: number;
 };
 
-const extra = ["due", "append", "extend", "free"] as const;
 const names = [...Object.keys(commands), ...extra] as Exclude<Act["name"], "allowed">[];
 const act: fc.Arbitrary<Act> = fc.record({
   // Half of what is asked is allowed where the run stands, so that histories get somewhere.
@@ -55,6 +56,9 @@ class History {
   readonly state: FlushState;
   readonly changes: AttemptChange[] = [];
   readonly runId: string;
+  /** What accepted commands said was consumed, by token. */
+  readonly used = new Map<number, number>();
+  readonly #endedAt = new Map<number, number>();
   at = START;
   seq = 0;
 
@@ -81,14 +85,33 @@ class History {
     if (name === "free") return { kind: "release_held", bits: 7, openDependencies: 0 };
     if (name === "append") {
       const event = { type: "log.line", producerSeq: (this.seq += 1), data: {} };
-      return { kind: "append", events: [event] };
+      const used = { ...event, type: "usage.recorded", usage: { steps: 1 + (pick % 3) } };
+      return { kind: "append", events: [pick % 2 === 0 ? event : used] };
     }
+    if (name === "record") return this.#record(pick);
+    if (name === "reroute") return { kind: "reroute", laneId: `lane-${pick % 3}`, agent: "ada" };
+    if (name === "note") {
+      return { kind: "note_blocked", type: "dispatch.no_agent", codes: ["no_agent"] };
+    }
+    if (name === "budget") return { kind: "kill", reason: "tokens", budget: true };
+    if (name === "complete" && pick % 2 === 0) return { ...commands.complete, usage: { steps: 7 } };
     return name === "claim" ? claimOf(this.run.fencingToken + 1) : commands[name];
+  }
+
+  /** Usage of any attempt so far, as long after its end as that may come. */
+  #record(pick: number): RunCommand | null {
+    const token = this.run.fencingToken === 0 ? 0 : 1 + (pick % this.run.fencingToken);
+    const endedAt = this.#endedAt.get(token) ?? this.at;
+    if (token === 0 || this.at - endedAt > limits.lateAppendMs) return null;
+    const records = [{ producerSeq: (this.seq += 1), usage: { steps: 5 } }];
+    const late = this.#endedAt.has(token);
+    return { kind: "record_usage", token, late, agent: null, account: null, records };
   }
 
   fence(kind: Act["fence"], name: RunCommand["kind"]): Fence | undefined {
     // Only workers append, and they always name their attempt.
     const worker = name === "append" || name === "terminated";
+    if (name === "record_usage") return undefined;
     if (kind === "none" && !worker) return undefined;
     return fenceOf(Math.max(0, this.run.fencingToken - (kind === "older" ? 1 : 0)));
   }
@@ -106,8 +129,25 @@ class History {
       return;
     }
     this.changes.push(...decision.attempt);
+    this.#note(before.fencingToken, command, decision.attempt);
     stepHolds(before, this.run, command, this);
   }
+
+  #note(token: number, command: RunCommand, changes: readonly AttemptChange[]): void {
+    if (changes.some((change) => change.kind === "ended")) this.#endedAt.set(token, this.at);
+    const steps = stepsIn(command);
+    const of = command.kind === "record_usage" ? command.token : token;
+    if (steps > 0) this.used.set(of, (this.used.get(of) ?? 0) + steps);
+  }
+}
+
+/** Steps a command says were taken. */
+function stepsIn(command: RunCommand): number {
+  const sum = (all: readonly { usage?: { steps?: number } | undefined }[]): number =>
+    all.reduce((steps, { usage }) => steps + (usage?.steps ?? 0), 0);
+  if (command.kind === "append") return sum(command.events);
+  if (command.kind === "record_usage") return sum(command.records);
+  return command.kind === "complete" ? sum([command]) : 0;
 }
 
 /** What must hold between the run before a step and after it. */
@@ -150,8 +190,15 @@ function stepHolds(before: Run, now: Run, command: RunCommand, { at }: History):
 const allowed = new Set(statePairs().map(({ from, to }) => `${from} ${to}`));
 
 /** What must hold for the whole register of the run. */
-function registerHolds({ state, run, changes }: History): void {
+function registerHolds({ state, run, changes, used }: History): void {
   const rows = state.events;
+  // I-18: what was consumed is booked once, whoever said it and however late.
+  for (const [token, steps] of used) {
+    expect(state.meter.used.get(`${run.id}/${token}`)?.steps).toBe(steps);
+  }
+  expect(state.meter.used.size).toBe(used.size);
+  const names = state.meter.usage.map((row) => `${row.number}/${row.producerSeq}`);
+  expect(new Set(names).size).toBe(names.length);
   expect(rows.map((row) => row.seq)).toEqual(rows.map((_, n) => n + 1)); // I-8
   expect(run.lastSeq).toBe(rows.length); // I-10
   let token = 0;

@@ -139,15 +139,19 @@ export async function claimUpTo(
  */
 export async function seenWaiting(owner: pg.Client, application: string): Promise<void> {
   const end = performance.now() + 10_000;
-  for (;;) {
-    // Inside a transaction the list of sessions is otherwise the one first looked at.
-    await owner.query("select pg_stat_clear_snapshot()");
-    const { rows } = await owner.query<{ waits: boolean }>(
-      `select exists (select from pg_stat_activity s where s.datname = current_database()
-         and s.application_name = $1 and s.wait_event_type = 'Lock') as waits`,
-      [application],
-    );
-    if (rows[0]?.waits === true) return;
+  while (!(await isWaiting(owner, application))) {
     expect(performance.now(), `${application} was never seen waiting`).toBeLessThan(end);
   }
+}
+
+/** Whether a session of this name waits for a lock now. */
+export async function isWaiting(owner: pg.Client, application: string): Promise<boolean> {
+  // Inside a transaction the list of sessions is otherwise the one first looked at.
+  await owner.query("select pg_stat_clear_snapshot()");
+  const { rows } = await owner.query<{ waits: boolean }>(
+    `select exists (select from pg_stat_activity s where s.datname = current_database()
+       and s.application_name = $1 and s.wait_event_type = 'Lock') as waits`,
+    [application],
+  );
+  return rows[0]?.waits === true;
 }

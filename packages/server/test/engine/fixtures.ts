@@ -35,6 +35,7 @@ export function newRunOf(parts: Partial<NewRun> = {}): NewRun {
     metadata: {},
     scopes: {},
     authorization: null,
+    agentTimeoutMs: null,
     traceparent: null,
     ref: null,
     ...parts,

@@ -124,7 +124,7 @@ export function gatedBatcher(
   options: Partial<BatcherOptions> & { readonly lanes?: number } = {},
 ): Gated {
   const { lanes: count = 2, ...rest } = options;
-  const { context, board, reader, logger } = engine.parts;
+  const { context, board, reader, logger, statuses, quota } = engine.parts;
   const lanes = Array.from({ length: count }, () => new GatedSession(connection));
   const flushes: Flushed[] = [];
   const clock = manualClock();
@@ -134,6 +134,10 @@ export function gatedBatcher(
     hub,
     board,
     floors: context.floors,
+    statuses,
+    quota,
+    regulated: (projectId) => context.regulated.has(projectId),
+    shut: context.shut,
     reader,
     work: () => batcher,
     logger,

@@ -275,8 +275,8 @@ test("a follower sees every event of a project once, in commit order", async () 
   const stop = new AbortController();
   const feeds: number[] = [];
   const followed = (async () => {
-    for await (const event of duo.b.followProject(project, 0, stop.signal)) {
-      feeds.push(Number(event.feed));
+    for await (const items of duo.b.followProject(project, { afterFeed: 0 }, stop.signal)) {
+      feeds.push(...items.flatMap((item) => ("feed" in item ? [Number(item.feed)] : [])));
       if (feeds.length >= 403) return;
     }
   })();

@@ -119,20 +119,23 @@ async function claim(scene: Scene, { words, fields }: Asked): Promise<string> {
     const [name = "", free = "1"] = one.split(":");
     return { name, free: Number(free) };
   });
-  const answer = await scene.engine.claim(
-    scene.projectId,
-    {
-      runtime: worker,
-      agents,
-      queues: fields.has("queues") ? listOf(fields.get("queues")) : null,
-      runners: fields.has("runners") ? listOf(fields.get("runners")) : ["default"],
-      free: Number(fields.get("free") ?? 1),
-      leaseMs: msOf(fields.get("lease") ?? "60s"),
-      waitMs: 0,
-    },
-    origin,
-    new AbortController().signal,
-  );
+  const input = {
+    runtime: worker,
+    agents,
+    queues: fields.has("queues") ? listOf(fields.get("queues")) : null,
+    runners: fields.has("runners") ? listOf(fields.get("runners")) : ["default"],
+    free: Number(fields.get("free") ?? 1),
+    leaseMs: msOf(fields.get("lease") ?? "60s"),
+    waitMs: 0,
+  };
+  const { signal } = new AbortController();
+  const { engine, projectId } = scene;
+  let answer = await engine.claim(projectId, input, origin, signal);
+  if (isRefusal(answer) && answer.code === "runtime_stale") {
+    // As workers do: time has passed in the story, in which they would have been heard from.
+    await engine.registerRuntime(projectId, worker, {}, origin);
+    answer = await engine.claim(projectId, input, origin, signal);
+  }
   if (isRefusal(answer)) return refused(answer);
   if (answer.claims.length === 0) return "none";
   const parts = answer.claims.map((one) => {

@@ -4,78 +4,22 @@
 import type { Claim } from "@signalbox/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { roles } from "../../src/domain/key.ts";
-import type { Role } from "../../src/domain/key.ts";
 import { routesOf } from "../../src/http/routes/index.ts";
 import { fromTypeId } from "../../src/std/ids.ts";
+import { keyed, table } from "./access-table.ts";
 import { ask, must, openScene, submitted } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 
-const everyone: readonly Role[] = roles;
-const submitters: readonly Role[] = ["submitter", "operator", "admin", "owner"];
-const workers: readonly Role[] = ["worker", "admin", "owner"];
-const operators: readonly Role[] = ["operator", "admin", "owner"];
-const admins: readonly Role[] = ["admin", "owner"];
-const owners: readonly Role[] = ["owner"];
-
-/** Address → who may. A route that is missing here fails the first test. */
-const table: { readonly [line: string]: readonly Role[] | "anybody" } = {
-  "POST /v1/runs": submitters,
-  "POST /v1/runs/batch": submitters,
-  "GET /v1/runs": everyone,
-  "GET /v1/runs/:id": everyone,
-  "GET /v1/runs/:id/input": everyone,
-  "GET /v1/runs/:id/attempts": everyone,
-  "GET /v1/runs/:id/explain": everyone,
-  "GET /v1/runs/:id/children": everyone,
-  "GET /v1/runs/:id/wait": everyone,
-  "GET /v1/runs/:id/events": everyone,
-  "POST /v1/runs/:id/cancel": submitters,
-  "POST /v1/runs/:id/kill": submitters,
-  "POST /v1/runs/:id/events": workers,
-  "POST /v1/runs/:id/start": workers,
-  "POST /v1/runs/:id/complete": workers,
-  "POST /v1/runs/:id/fail": workers,
-  "POST /v1/runs/:id/release": workers,
-  "POST /v1/runs/:id/await_tool": workers,
-  "POST /v1/runs/:id/resume": workers,
-  "POST /v1/runs/:id/terminated": workers,
-  "POST /v1/runs/:id/heartbeat": workers,
-  "POST /v1/claims": workers,
-  "POST /v1/heartbeats": workers,
-  "POST /v1/events": workers,
-  "POST /v1/reports": workers,
-  "PUT /v1/runtimes/:name": workers,
-  "GET /v1/runtimes": everyone,
-  "GET /v1/runtimes/:name": everyone,
-  "GET /v1/runtimes/:name/directives": workers,
-  "GET /v1/queues": everyone,
-  "POST /v1/queues/:name/pause": operators,
-  "POST /v1/queues/:name/resume": operators,
-  "GET /v1/project": everyone,
-  "POST /v1/projects": owners,
-  "GET /v1/projects": owners,
-  "POST /v1/stop": operators,
-  "POST /v1/resume": operators,
-  "POST /v1/keys": admins,
-  "GET /v1/keys": admins,
-  "POST /v1/keys/:id/revoke": admins,
-  "GET /v1/events": everyone,
-  "GET /healthz": "anybody",
-  "GET /readyz": "anybody",
-  "GET /metrics": owners,
-  "GET /openapi.json": "anybody",
-  "GET /": "anybody",
-  "GET /status.css": "anybody",
-  "GET /status.svg": "anybody",
-};
-const keyed = Object.entries(table).flatMap(([line, who]) =>
-  who === "anybody" ? [] : [{ line, who }],
-);
 const absent = "run_01h455vb4pex5vsknk084sn02q";
+const absentApproval = "apr_01h455vb4pex5vsknk084sn02q";
 
 /** Nothing that is asked for exists, so what is allowed answers 4xx other than 403. */
 const addressed = (line: string): string =>
-  line.replace(":id", absent).replace(":name", "nobody").replace("/wait", "/wait?timeout_ms=0");
+  line
+    .replace(":approval_id", absentApproval)
+    .replace(":id", absent)
+    .replace(":name", "nobody")
+    .replace("/wait", "/wait?timeout_ms=0");
 /** Refused by every schema: whoever may do it is told about the field, and nothing happens. */
 const nonsense = { body: { "no such field": 1 } };
 
@@ -155,7 +99,7 @@ describe("projects", () => {
     const { key } = must(made);
     const lines = keyed.filter(({ line }) => line.includes("/v1/runs/:id"));
     for (const { line } of lines) {
-      const foreign = line.replace(":id", claim.run.id).replace("/wait", "/wait?timeout_ms=0");
+      const foreign = addressed(line).replace(absent, claim.run.id);
       const body = bodyOf(line);
       const [one, none] = [
         await ask(app, key, foreign, { body }),
@@ -179,8 +123,12 @@ describe("projects", () => {
   function bodyOf(line: string): object {
     if (line.endsWith("/cancel")) return {};
     if (line.endsWith("/kill")) return { reason: "test" };
+    if (line.endsWith("/redrive")) return {};
+    if (line.endsWith("/discard")) return { note: "test" };
     const fence = { attempt_id: claim.attempt_id, fencing_token: claim.fencing_token };
     if (line.endsWith("/events")) return { ...fence, events: [{ type: "log.line" }] };
+    if (line.endsWith("/approvals")) return { ...fence, title: "Merge?", action: "merge" };
+    if (line.endsWith("/executed")) return { ...fence, arguments: {} };
     if (line.endsWith("/fail")) return { ...fence, error: { code: "x", message: "y" } };
     return fence;
   }
@@ -212,9 +160,14 @@ describe("projects", () => {
 });
 
 describe("keys of an attempt", () => {
-  const own = (line: string): string => line.replace(":id", claim.run.id).replace(":name", "w1");
+  const own = (line: string): string =>
+    line
+      .replace(":approval_id", absentApproval)
+      .replace(":id", claim.run.id)
+      .replace(":name", "w1");
+  const asking = Object.keys(table).filter((line) => line.includes("/runs/:id/approvals"));
   const twins = Object.keys(table).filter(
-    (line) => line.startsWith("POST /v1/runs/:id/") && !/cancel|kill/.test(line),
+    (line) => line.startsWith("POST /v1/runs/:id/") && !/cancel|kill|redrive|discard/.test(line),
   );
 
   test("the attempt's opens the writes of its own run, and its input", async () => {
@@ -223,16 +176,18 @@ describe("keys of an attempt", () => {
       const reply = await ask(scene.app, claim.attempt_key, own(line), nonsense);
       if (reply.status !== 403) open.push(line);
     }
-    expect(open.toSorted()).toEqual([...twins, "GET /v1/runs/:id/input"].toSorted());
+    const reads = ["GET /v1/runs/:id/input", "GET /v1/runs/:id/approvals/:approval_id"];
+    expect(open.toSorted()).toEqual([...twins, ...reads].toSorted());
   });
 
-  test("its child's opens log and input, and nothing else", async () => {
+  test("its child's opens log, usage, input and asking, and nothing else", async () => {
     const open: string[] = [];
     for (const { line } of keyed) {
       const reply = await ask(scene.app, claim.child_key, own(line), nonsense);
       if (reply.status !== 403) open.push(line);
     }
-    expect(open).toEqual(["GET /v1/runs/:id/input", "POST /v1/runs/:id/events"]);
+    const all = ["GET /v1/runs/:id/input", "POST /v1/runs/:id/events", ...asking];
+    expect(open.toSorted()).toEqual(all.toSorted());
     const line = `POST /v1/runs/${claim.run.id}/events`;
     const fence = { attempt_id: claim.attempt_id, fencing_token: claim.fencing_token };
     const types = [
@@ -250,9 +205,13 @@ describe("keys of an attempt", () => {
     }
     const body = {
       ...fence,
-      events: [{ type: "log.line", data: { text: "hi" }, usage: { steps: 1 } }],
+      events: [
+        { type: "log.line", data: { text: "hi" } },
+        { type: "log.line", producer_seq: 1, usage: { steps: 1 } },
+        { type: "usage.recorded", producer_seq: 2, usage: { steps: 1 } },
+      ],
     };
-    expect((await ask(scene.app, claim.child_key, line, { body })).body.stored).toBe(1);
+    expect((await ask(scene.app, claim.child_key, line, { body })).body.stored).toBe(3);
     const input = await ask(scene.app, claim.child_key, `GET /v1/runs/${claim.run.id}/input`);
     expect(input.body.input).toEqual({ secret: 7 });
   });

@@ -23,20 +23,23 @@ export function recorder(answers: Answers = {}): Recorder {
       prefix: "recorded",
       projectId: "018f4e42-8d2a-7000-8000-000000000000",
       roles: ["owner"],
+      agents: null,
+      session: null,
       permissions: new Set(rolePermissions.owner),
     }),
     attemptPrincipal: async () => null,
     ...answers,
   };
   const engine = new Proxy({} as Engine, {
-    get:
-      (_target, method: string) =>
-      (...given: unknown[]) => {
+    get: (_target, method: string) => {
+      if (method === "traces") return null; // no verb: traces are off
+      return (...given: unknown[]) => {
         const answer = known[method];
         if (answer !== undefined) return answer(...given);
         calls.push(method);
         return Promise.reject(new Error(`the engine was asked to ${method}: secret text`));
-      },
+      };
+    },
   });
   return { engine, calls };
 }

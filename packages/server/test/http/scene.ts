@@ -8,16 +8,20 @@ import type { Role } from "../../src/domain/key.ts";
 import { isRefusal } from "../../src/domain/refusal.ts";
 import type { Refusal } from "../../src/domain/refusal.ts";
 import { startEngine } from "../../src/engine/engine.ts";
-import type { RunningEngine } from "../../src/engine/engine.ts";
+import type { EngineOptions, RunningEngine } from "../../src/engine/engine.ts";
 import { createHttp } from "../../src/http/server.ts";
 import type { HttpOptions } from "../../src/http/server.ts";
 import { fromTypeId } from "../../src/std/ids.ts";
 import { silentLogger } from "../../src/std/logger.ts";
+import type { Connection } from "../../src/store/db.ts";
 import { freshDatabase } from "../setup/database.ts";
+import { expectNoViolations } from "../store/checker.ts";
 
 export type Scene = {
   engine: RunningEngine;
   app: FastifyInstance;
+  /** The database itself, for what no route can do. */
+  connection: Connection;
   /** UUID of the project the keys belong to. */
   projectId: string;
   /** One key per role; `owner` belongs to no project. */
@@ -33,9 +37,13 @@ export function must<T>(result: T | Refusal): T {
   return result;
 }
 
-export async function openScene(options: Partial<HttpOptions> = {}): Promise<Scene> {
+export async function openScene(
+  options: Partial<HttpOptions> = {},
+  engineOptions: Partial<EngineOptions> = {},
+): Promise<Scene> {
   const database = await freshDatabase();
-  const engine = await startEngine({ connection: database.connection, version: "1.2.3" });
+  const { connection } = database;
+  const engine = await startEngine({ connection, version: "1.2.3", ...engineOptions });
   const project = must(await engine.createProject("default", origin));
   const projectId = fromTypeId("prj", project.id) ?? "";
   const keys = {} as Record<Role, string>;
@@ -54,9 +62,10 @@ export async function openScene(options: Partial<HttpOptions> = {}): Promise<Sce
   const close = async (): Promise<void> => {
     await app.close();
     await engine.stop();
+    await expectNoViolations(database.connection);
     await database.drop();
   };
-  return { engine, app, projectId, keys, close };
+  return { engine, app, connection: database.connection, projectId, keys, close };
 }
 
 export type Reply = {

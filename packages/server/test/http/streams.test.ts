@@ -177,8 +177,8 @@ test("directives reach a worker that waits", async () => {
 });
 
 /** The scene's engine whose streams of events are this. */
-function streaming(events: (signal: AbortSignal) => AsyncIterable<Event>): Engine {
-  return { ...scene.engine, followProject: (_project, _after, signal) => events(signal) };
+function streaming(events: (signal: AbortSignal) => AsyncIterable<readonly Event[]>): Engine {
+  return { ...scene.engine, followProject: (_project, _from, signal) => events(signal) };
 }
 
 const streamRequest = (): string =>
@@ -222,7 +222,7 @@ describe("connections", () => {
     const event = { ...items[0], data: { text: "x".repeat(50_000) } } as Event;
     const engine = streaming(async function* () {
       try {
-        for (; made < 100_000; made++) yield event;
+        for (; made < 100_000; made++) yield [event];
       } finally {
         ended();
       }

@@ -1,27 +1,15 @@
 // A crowd of runs made by SQL, as the role of the API and under the guards of its tables: a
 // database of some age in seconds.
 // Promises: every run has its spec, its events and, once claimed, its attempt; lanes, keys and tags
-// are spread as a busy project spreads them.
+// are spread as a busy project spreads them; agents and their limits are among them.
 // Leaves to others: vacuuming and analysing, which is what tests of plans are about.
 
 import type pg from "pg";
+import { addFleet } from "./fleet-crowd.ts";
 import { nameProjects } from "./sessions.ts";
+import { crowdProjects, idOf, PROJECTS, projectOf } from "./spread.ts";
 
-const PROJECTS = 5;
 const LANES = 200;
-
-/** The n-th id of a kind; ids of runs grow with n as those of time do. */
-const idOf = (kind: number, n: string): string =>
-  `('018f0000-0000-7${kind}00-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid`;
-
-/** The project of the n-th run and of its lane. */
-const projectOf = (n: string): string => idOf(9, `${n} % ${PROJECTS}`);
-
-/** The projects of the crowd. */
-export const crowdProjects = Array.from(
-  { length: PROJECTS },
-  (_, n) => `018f0000-0000-7900-8000-${n.toString(16).padStart(12, "0")}`,
-);
 
 const base = [
   `insert into signalbox.project (id, name, created_at)
@@ -45,7 +33,7 @@ const texts = (isPending: string): string[] => [
   `${from(isPending)} insert into signalbox.run (id, project_id, lane_id, attempt_id, rank,
      last_seq, created_at, lease_expires_at, due_at, claimed_at, started_at, finished_at, lease_ms,
      fencing_token, attempts_used, max_attempts, priority, state, end_cause, attempt_end, runtime,
-     concurrency_key)
+     agent, concurrency_key)
    select ${idOf(0, "n")}, ${projectOf("n")}, ${idOf(1, `n % ${LANES}`)},
      case when not pending then ${idOf(2, "n")} end, n, 3, now(),
      case when leased and not pending then now() + interval '1 hour' end,
@@ -55,7 +43,9 @@ const texts = (isPending: string): string[] => [
      case when pending then 0 else 1 end, case when pending then 0 else 1 end, 3, 40,
      case when pending then 'pending' when ended then 'completed' else 'running' end,
      case when ended then 'completed' end, case when ended then 'completed' end,
-     case when not pending then 'w1' end, case when keyed then 'key ' || n end
+     case when not pending then 'w1' end,
+     case when not pending then 'agent ' || n / 100 * 100 + 4 end,
+     case when keyed then 'key ' || n end
    from f`,
   `${from(isPending)} insert into signalbox.run_spec (run_id, project_id, created_at,
      idempotency_key, body_sha256, input_sha256, queue, runner, requires, depends_on, tags,
@@ -94,4 +84,5 @@ export async function addCrowd(
     await app.query(text, [first, last]);
   }
   await app.query("commit");
+  await addFleet(app, [first, last], { worked: ages === "all ages" });
 }

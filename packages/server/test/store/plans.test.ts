@@ -2,8 +2,7 @@
 // each reaches the rows it was given by their index, whatever the database knows about its tables.
 // Structure is asserted, not cost or time; that these checks find something is shown at the end.
 
-import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { RunCommand } from "../../src/domain/command.ts";
 import { claim } from "../../src/engine/commands/claim.ts";
 import { heartbeat } from "../../src/engine/commands/heartbeat.ts";
@@ -12,24 +11,24 @@ import { cancel } from "../../src/engine/commands/stop-run.ts";
 import { submit } from "../../src/engine/commands/submit.ts";
 import { flushOptions, sessionOptions } from "../../src/engine/engine.ts";
 import type { Parts } from "../../src/engine/parts.ts";
-import { Batcher } from "../../src/engine/services/batcher.ts";
-import { Dispatcher } from "../../src/engine/services/dispatcher.ts";
 import type { NewRun } from "../../src/domain/submission.ts";
 import { fromTypeId } from "../../src/std/ids.ts";
-import { silentLogger } from "../../src/std/logger.ts";
-import type { SessionOptions } from "../../src/store/db.ts";
 import { dueRuns } from "../../src/store/house/sweeps.ts";
 import { listRuns } from "../../src/store/run-queries.ts";
 import type { Claimed } from "../engine/duo.ts";
 import { ok } from "../engine/duo.ts";
 import { newRunOf, origin } from "../engine/fixtures.ts";
 import { useStage } from "../engine/stage.ts";
-import type { FreshDatabase } from "../setup/database.ts";
-import { freshDatabase } from "../setup/database.ts";
-import { addCrowd, crowdProjects } from "./crowd.ts";
+import {
+  databaseNames,
+  excessIn,
+  explained,
+  notedFlushes,
+  usePlanDatabases,
+} from "./plan-stage.ts";
 import type { Node, Sent } from "./plans.ts";
-import { excessOf, Explainer, NotedSession, noting, pathsOf } from "./plans.ts";
-import { openAs } from "./sessions.ts";
+import { excessOf, noting, pathsOf } from "./plans.ts";
+import { crowdProjects } from "./spread.ts";
 
 const byId = ["run by run_pkey (id)"];
 const attemptByKey = ["attempt by attempt_pkey (number, run_id)"];
@@ -46,6 +45,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
     "run by run_ready (lane_id, rank)",
     "run by run_ready (lane_id, rank)",
   ],
+  count_concurrency_keys: ["run by run_key_live (concurrency_key, project_id)"],
   lock_runs_skipping: byId,
   lock_runs_waiting: byId,
   read_runs: byId,
@@ -63,84 +63,16 @@ const hot: Readonly<Record<string, readonly string[]>> = {
 /** Who looks for work looks at all lanes of the project. */
 const lookingForWork = "claim_candidates reads lane of whole projects by lane_project_id_key_key";
 
-/** What a database knows about its tables. Nothing else is different between them. */
-const databases: readonly [string, (app: pg.Client, owner: pg.Client) => Promise<void>][] = [
-  ["empty and never analysed", async () => {}],
-  [
-    "analysed while empty, then filled",
-    async (app, owner) => {
-      await owner.query("analyze");
-      await addCrowd(app, [1, 20_000], "all ages");
-    },
-  ],
-  [
-    "analysed before the first claim, then filled",
-    async (app, owner) => {
-      await addCrowd(app, [1, 5000], "pending");
-      await owner.query("analyze");
-      await addCrowd(app, [5001, 25_000], "all ages");
-    },
-  ],
-  [
-    "large and analysed: 100,000 runs, 300,000 events",
-    async (app, owner) => {
-      await addCrowd(app, [1, 100_000], "all ages");
-      await owner.query("analyze");
-    },
-  ],
-];
-
 const stage = useStage();
 const flushed = new Map<string, Sent>();
 const swept = new Map<string, Sent>();
 const listed = new Map<string, Sent>();
-const opened = new Map<string, FreshDatabase>();
-
+usePlanDatabases();
 beforeAll(async () => {
-  await noteLifecycles();
-  for (const [name, prepare] of databases) {
-    const database = await freshDatabase();
-    opened.set(name, database);
-    const owner = await openAs(database.connection, null);
-    const app = await openAs(database.connection, "signalbox_app");
-    for (const table of ["run", "run_spec", "event", "attempt", "lane"]) {
-      await owner.query(`alter table signalbox.${table} set (autovacuum_enabled = false)`);
-    }
-    await prepare(app, owner);
-    await Promise.all([owner.end(), app.end()]);
-  }
-}, 180_000);
-afterAll(async () => {
-  for (const database of opened.values()) await database.drop();
-});
-
-/** Plays lifecycles of the product on sessions that note what is sent. */
-async function noteLifecycles(): Promise<void> {
-  const { engine, database } = stage;
   const project = await stage.project();
-  await engine.registerRuntime(project, "w1", {}, origin);
-  const session = new NotedSession(database.connection, flushOptions("noted"));
-  const batcher = (name: "work" | "control"): Batcher =>
-    new Batcher({
-      name,
-      wait: name === "control",
-      sessions: [session],
-      context: engine.parts.context,
-      clock: engine.parts.clock,
-      logger: silentLogger,
-      maxRows: 1000,
-      maxWaiting: 50_000,
-      deadlineMs: 10_000,
-      onCommitted: (done) => engine.parts.after.committed(done),
-    });
-  const [work, control] = [batcher("work"), batcher("control")];
-  const dispatcher = new Dispatcher({ work, hub: engine.parts.hub, clock: engine.parts.clock });
-  await playLifecycles({ ...engine.parts, work, control, dispatcher }, project);
-  await Promise.all([work.stop(), control.stop()]);
-  await engine.parts.after.settled();
-  for (const [name, sent] of session.sent) flushed.set(name, sent);
-  await session.end();
-}
+  await stage.engine.registerRuntime(project, "w1", {}, origin);
+  await notedFlushes(stage, flushed, (parts) => playLifecycles(parts, project));
+});
 
 const RUNS = 100;
 
@@ -215,39 +147,14 @@ const everything = {
   scopes: {},
 };
 
-/** The plans of each statement on a session of these options: `[name, plans]`. */
-async function explained(
-  database: string,
-  options: SessionOptions,
-  sent: ReadonlyMap<string, Sent>,
-): Promise<[string, Node[]][]> {
-  const { connection } = opened.get(database) as FreshDatabase;
-  const projects = options.role === "signalbox_app" ? crowdProjects.slice(0, 1) : [];
-  const explainer = new Explainer(connection, options, projects);
-  await explainer.open();
-  try {
-    const found: [string, Node[]][] = [];
-    for (const [name, one] of sent) {
-      if (/^(?:begin|commit|rollback)$/.test(name)) continue;
-      found.push([name, await explainer.plans(one, EXECUTIONS)]);
-    }
-    return found;
-  } finally {
-    await explainer.end();
-  }
-}
-
-/** Beyond the five after which a plan for all values may be taken. */
-const EXECUTIONS = 7;
 const house = sessionOptions("signalbox_house", "plans");
 const reader = { ...sessionOptions("signalbox_app", "plans"), readOnly: true };
-const names = databases.map(([name]) => [name] as const);
 
 test("the lifecycles sent every statement that is hot", () => {
   expect(Object.keys(hot).filter((name) => !flushed.has(name))).toEqual([]);
 });
 
-describe.each(names)("a database %s", (database) => {
+describe.each(databaseNames)("a database %s", (database) => {
   test("what is hot goes the one way by index", async () => {
     const found = await explained(database, flushOptions("plans"), flushed);
     const ways = found.flatMap(([name, plans]) =>
@@ -275,11 +182,6 @@ describe.each(names)("a database %s", (database) => {
     expect(plans.flatMap(excessOf).filter((line) => line.startsWith("hashes"))).toEqual([]);
   });
 });
-
-/** Statement and excess of each of its plans. */
-function excessIn([name, plans]: [string, Node[]]): string[] {
-  return plans.flatMap((plan) => excessOf(plan).map((excess) => `${name} ${excess}`));
-}
 
 function only(sent: ReadonlyMap<string, Sent>, name: string): Map<string, Sent> {
   return new Map([...sent].filter(([own]) => own === name));

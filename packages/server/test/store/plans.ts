@@ -5,7 +5,7 @@
 
 import pg from "pg";
 import type { FlushSession } from "../../src/engine/services/flush/flush.ts";
-import type { Runner, SessionOptions, Statement } from "../../src/store/db.ts";
+import type { Reader, Runner, SessionOptions, Statement } from "../../src/store/db.ts";
 import { sessionConfig } from "../../src/store/db.ts";
 import { ClientSession } from "../../src/store/session.ts";
 import type { Connection } from "../setup/database.ts";
@@ -21,6 +21,13 @@ export function noting(runner: Runner, sent: Map<string, Sent>): Runner {
       return runner.query(statement, values);
     },
   };
+}
+
+/** A pool of the product whose statements are noted. */
+export function notingReader(reader: Reader, sent: Map<string, Sent>): Reader {
+  const within: Reader["within"] = (projects, work) =>
+    reader.within(projects, (runner) => work(noting(runner, sent)));
+  return Object.assign(Object.create(reader) as Reader, { within });
 }
 
 /** A flush session of the product whose statements are noted. */
@@ -114,6 +121,17 @@ const growing = new Set([
   "attempt",
   "event",
   "lane",
+  "agent",
+  "presence",
+  "account",
+  "exhaustion",
+  "allowance",
+  "allowance_period",
+  "reservation",
+  "refund",
+  "usage",
+  "slot",
+  "run_block",
 ]);
 
 /** How a growing table is reached: `run by run_pkey (id)`; null columns: nothing bounds it. */

@@ -59,8 +59,13 @@ export const floors: Readonly<Record<string, Floor>> = {
 };
 
 /** What may import store/house/, the statements that see every project. */
-const HOUSE_GUESTS =
-  /^(?:store\/house\/|engine\/(?:services\/(?:sweeps|tail|health)|queries\/fleet)(?:\/|\.|-))/;
+const HOUSE_GUESTS = new RegExp(
+  [
+    "^store/house/",
+    "^cli/(?:commands/verify|doctor/register)\\.",
+    "^engine/(?:services/(?:sweeps|tail|health)|queries/fleet)[/.-]",
+  ].join("|"),
+);
 /** Only commands decide; http hands them down. */
 const VERDICTS = /^domain\/(?:decide|admit)\.ts$/;
 const SERVER = "packages/server/src/";
@@ -83,7 +88,7 @@ export function floorFindings(file: File): string[] {
     if (target.startsWith("..")) refuse("it leaves packages/server/src");
     else if (!floor.below.includes(floorOf(target))) refuse(floor.why);
     else if (target.startsWith("store/house/") && !HOUSE_GUESTS.test(inside)) {
-      refuse("store/house/ sees all projects: sweeps, tail, health and fleet only");
+      refuse("store/house/ sees all projects: sweeps, tail, health, fleet and verify only");
     } else if (name === "http" && VERDICTS.test(target)) refuse("only engine/commands decide");
   }
   return findings;

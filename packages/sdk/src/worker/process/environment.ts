@@ -108,6 +108,8 @@ export function toldVariables(facts: {
   url: string;
   inputPath: string;
   outputPath: string;
+  limitPath: string;
+  traceparent: string | null;
 }): Record<string, string> {
   return {
     [ATTEMPT_MARKER]: facts.attemptId,
@@ -119,5 +121,8 @@ export function toldVariables(facts: {
     SIGNALBOX_URL: facts.url,
     SIGNALBOX_INPUT: facts.inputPath,
     SIGNALBOX_OUTPUT: facts.outputPath,
+    SIGNALBOX_LIMIT: facts.limitPath,
+    // The name under which tracing libraries look for it.
+    ...(facts.traceparent === null ? {} : { TRACEPARENT: facts.traceparent }),
   };
 }

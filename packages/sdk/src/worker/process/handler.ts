@@ -8,6 +8,7 @@ import { hostname } from "node:os";
 import type { EventSubmission, Json } from "../../wire.ts";
 import type { Attempt, RunnerEventType } from "../attempt.ts";
 import { AttemptAborted, PermanentError } from "../errors.ts";
+import { Exhausted } from "../exhausted.ts";
 import { startChild, type Child } from "./child.ts";
 import { ChildOutput, type OutputOptions } from "./child-output.ts";
 import {
@@ -17,6 +18,7 @@ import {
   type EnvironmentOptions,
 } from "./environment.ts";
 import { exitFailure, spawnFailure, type ChildExit, type ChildFailure } from "./exit-policy.ts";
+import { readLimitFile } from "./limit-notice.ts";
 import { fillPlaceholders, MissingInput } from "./placeholders.ts";
 import { createScratch, createWorkFolder, removeScratch, type Scratch } from "./scratch.ts";
 import { SpawnBackoff, type SpawnBackoffOptions } from "./spawn-backoff.ts";
@@ -26,7 +28,7 @@ import { killTree } from "./tree.ts";
 /** What the handler needs of an attempt. */
 export type ProcessAttempt = Pick<
   Attempt,
-  "id" | "run" | "number" | "signal" | "paused" | "childKey" | "sideEffectToken"
+  "id" | "run" | "number" | "signal" | "paused" | "childKey" | "sideEffectToken" | "traceparent"
 > &
   Pick<Attempt, "emit" | "usage" | "process">;
 
@@ -89,6 +91,9 @@ const BACKSTOP_MS = 3_000;
  * Exit 0 completes the run; the output is what the child wrote to `$SIGNALBOX_OUTPUT`, else its
  * last line of stdout that is a JSON object or array, else null. Other exits fail it, with code
  * `exit_<n>`, `signal_<NAME>` or `spawn_error`; see `isRetryableExit` for which are tried again.
+ * But when the child wrote a `LimitReport` as JSON to `$SIGNALBOX_LIMIT` before such an exit, or
+ * `readLimit` finds a limit in what it printed, the attempt is exhausted: it costs nothing, and the
+ * account rests.
  */
 export function processHandler(
   options: ProcessOptions,
@@ -127,10 +132,28 @@ async function runChild(attempt: ProcessAttempt, place: Place): Promise<Json> {
   options.onExit?.(exit, attempt.id);
   refuseWithoutSupervisor(options.supervisor);
   if (exit.code === 0 && interrupted) throw attempt.signal.reason;
-  if (exit.code !== 0) throw thrown(exitFailure(exit, redact(output.stderrTail())));
+  if (exit.code !== 0) throw await failed(attempt, exit, { output, scratch, redact });
   const { value, altered } = await output.result(scratch.outputPath);
   if (altered.length > 0) void attempt.emit("x.output.altered", { altered });
   return value;
+}
+
+type Said = { output: ChildOutput; scratch: Scratch; redact: (text: string) => string };
+
+/** Why it did not complete: a limit that it tells of, else its exit. */
+async function failed(attempt: ProcessAttempt, exit: ChildExit, said: Said): Promise<Error> {
+  const { output, scratch, redact } = said;
+  // Whoever was told to end says nothing about its provider by failing.
+  if (!attempt.signal.aborted) {
+    const { report, problem } = await readLimitFile(scratch.limitPath, redact);
+    if (problem !== null) {
+      const text = `warning: $SIGNALBOX_LIMIT ${problem}, so it is ignored`;
+      void attempt.emit("log.line", { level: "warning", text });
+    }
+    const limit = report ?? output.limit();
+    if (limit !== null) return new Exhausted(limit);
+  }
+  return thrown(exitFailure(exit, redact(output.stderrTail())));
 }
 
 // Without heartbeats the lease ends soon, so nothing is begun or concluded: the run is given back.
@@ -165,6 +188,8 @@ async function start(attempt: ProcessAttempt, place: Place, output: ChildOutput)
       url: options.supervisor.url(),
       inputPath: scratch.inputPath,
       outputPath: scratch.outputPath,
+      limitPath: scratch.limitPath,
+      traceparent: attempt.traceparent,
     });
     const fresh = cwd === "fresh" ? await createWorkFolder(scratch) : null;
     const child = await startChild({
@@ -242,9 +267,23 @@ async function watch(
 
 function emitOn(attempt: ProcessAttempt, event: EventSubmission): Promise<void> {
   const { type, data, usage, metadata, artifact_refs } = event;
-  if (usage !== undefined) void attempt.usage(usage);
+  if (usage !== undefined) void reportUsage(attempt, usage);
+  if (type === "usage.recorded") return Promise.resolve();
   const extras = { ...(metadata && { metadata }), ...(artifact_refs && { artifact_refs }) };
   return attempt.emit(type as RunnerEventType, data ?? {}, extras);
+}
+
+// What an adapter read as consumption and is none must not cost the event it came with.
+function reportUsage(
+  attempt: ProcessAttempt,
+  usage: NonNullable<EventSubmission["usage"]>,
+): Promise<void> {
+  try {
+    return attempt.usage(usage);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return attempt.emit("x.usage.refused", { reason });
+  }
 }
 
 function thrown(failure: ChildFailure): Error {

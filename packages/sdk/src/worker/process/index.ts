@@ -9,6 +9,7 @@ export { CLEAN_NAMES, OWN_SECRETS } from "./environment.ts";
 export type { EnvironmentOptions } from "./environment.ts";
 export { isRetryableExit } from "./exit-policy.ts";
 export type { ChildExit } from "./exit-policy.ts";
+export type { LimitReading, PrintedNotice, ReadLimit } from "./limit-notice.ts";
 export type { StreamName } from "./log-pump.ts";
 export { sweepOrphans } from "./orphans.ts";
 export type { SweepResult } from "./orphans.ts";

@@ -1,5 +1,5 @@
 // Finds the output of a child: the file it wrote, else the last line of stdout that is JSON.
-// Promises: bounded memory (the last 64 candidates, 1 MiB together; the last 8 KiB of stderr);
+// Promises: bounded memory (the last 64 candidates, 1 MiB together; so many bytes of a stream);
 // a candidate is parsed only when the child has ended.
 // Leaves to others: making the value storable (`storable.ts`).
 
@@ -9,7 +9,6 @@ import { readBounded } from "./scratch.ts";
 
 const CANDIDATE_COUNT = 64;
 const CANDIDATE_BYTES = 1024 * 1024;
-const TAIL_BYTES = 8 * 1024;
 // JSON this deep is not even tried by the parser; it would be stored as text.
 const PARSER_DEPTH = 1_000;
 
@@ -34,15 +33,20 @@ export class JsonLines {
   }
 }
 
-/** The last 8 KiB of a stream. */
+/** The last so many bytes of a stream. */
 export class Tail {
+  readonly #most: number;
   #bytes: Buffer = Buffer.alloc(0);
   #cut = false;
 
+  constructor(bytes: number) {
+    this.#most = bytes;
+  }
+
   push(chunk: Buffer): void {
-    const joined = chunk.length >= TAIL_BYTES ? chunk : Buffer.concat([this.#bytes, chunk]);
-    this.#cut ||= joined.length > TAIL_BYTES;
-    this.#bytes = Buffer.from(joined.subarray(-TAIL_BYTES));
+    const joined = chunk.length >= this.#most ? chunk : Buffer.concat([this.#bytes, chunk]);
+    this.#cut ||= joined.length > this.#most;
+    this.#bytes = Buffer.from(joined.subarray(-this.#most));
   }
 
   /** As text, without the part of a character that the cut went through. */

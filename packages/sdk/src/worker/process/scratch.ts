@@ -1,4 +1,5 @@
-// The private folder of one attempt: its input file, the place for its output, a fresh work folder.
+// The private folder of one attempt: its input file, the places for its output and for a limit that
+// it met, a fresh work folder.
 // Promises: folder 0700, files 0600, so that nobody else on the machine reads them; removed when
 // the attempt ends; a folder whose worker died first is removed at the next start of a worker, by
 // a mark that names that worker by pid, start time and pid namespace.
@@ -25,7 +26,12 @@ import { isAlive, pidNamespaceOf } from "./proc-table.ts";
 const FOLDER_PREFIX = "signalbox-attempt-";
 const OWNER_FILE = "owner";
 
-export type Scratch = { directory: string; inputPath: string; outputPath: string };
+export type Scratch = {
+  directory: string;
+  inputPath: string;
+  outputPath: string;
+  limitPath: string;
+};
 
 /** Makes the folder and writes the input. Throws what the file system says (ENOSPC and so on). */
 export async function createScratch(input: Json, under: string = tmpdir()): Promise<Scratch> {
@@ -33,7 +39,8 @@ export async function createScratch(input: Json, under: string = tmpdir()): Prom
   await writePrivate(join(directory, OWNER_FILE), workerMark());
   const inputPath = join(directory, "input.json");
   await writePrivate(inputPath, JSON.stringify(input));
-  return { directory, inputPath, outputPath: join(directory, "output.json") };
+  const [outputPath, limitPath] = [join(directory, "output.json"), join(directory, "limit.json")];
+  return { directory, inputPath, outputPath, limitPath };
 }
 
 /** An empty folder inside, for `cwd: "fresh"`. */

@@ -9,7 +9,7 @@ import type { Tree } from "./tree.ts";
 
 /** Durations in milliseconds. */
 export type Graces = {
-  /** SIGTERM to SIGKILL after cancel, kill, stop, deadline and lost lease. Default 10,000. */
+  /** SIGTERM to SIGKILL after cancel, kill, budget, stop, deadline and loss. Default 10,000. */
   killMs: number;
   /** The same when the worker has died. Default 1,000: the tree is gone within 2 s. */
   orphanMs: number;

@@ -26,8 +26,12 @@ async function examine(call: Call): Promise<Finding[]> {
     if (databaseUrl === null) {
       return [ok("database", "the PostgreSQL in the box is not running; `up` starts it")];
     }
-    const { lookAtDatabase } = await import("../doctor/database.ts");
-    return lookAtDatabase(databaseUrl);
+    const { hasOurSchema, lookAtDatabase } = await import("../doctor/database.ts");
+    const findings = await lookAtDatabase(databaseUrl);
+    // Of another schema, or of none, nothing else can be asked.
+    if (!hasOurSchema(findings)) return findings;
+    const { lookAtRegister } = await import("../doctor/register.ts");
+    return [...findings, ...(await looked("register", () => lookAtRegister(databaseUrl)))];
   };
   const looks = [
     looked("node", lookAtNode),

@@ -8,6 +8,7 @@ import { type Call, clientOptions, type CommandSpec } from "../command.ts";
 import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
 import { onInterruption } from "../interruptions.ts";
+import { resolveRun, theRun } from "../run-name.ts";
 import { eventLine } from "../show-event.ts";
 
 const PAGE = 500;
@@ -51,7 +52,7 @@ function live(call: Call, { client }: Door, run: string | undefined, signal: Abo
 export const eventsCommand: CommandSpec = {
   words: "events",
   says: "Print the register of a run, or of the whole project",
-  takes: [{ name: "run", says: "id of the run; without it the project's feed", optional: true }],
+  takes: [{ ...theRun, says: `${theRun.says}; without it the project's feed`, optional: true }],
   flags: [
     { flag: "-f, --follow", says: "go on with new events until Ctrl-C" },
     { flag: "--after <n>", says: "only after this number (seq of the run, feed of the project)" },
@@ -60,15 +61,16 @@ export const eventsCommand: CommandSpec = {
   ],
   options: clientOptions,
   examples: [
-    "signalbox events run_01j…",
+    "signalbox events last",
     "signalbox events -f",
     "signalbox events --json --type run.failed | jq .data",
   ],
   act: async (call) => {
-    const run = call.optionalArgument(0);
+    const named = call.optionalArgument(0);
     const isFollowing = call.on("follow");
     const otherwise = isFollowing ? "refuse" : "start_if_used";
     return throughDoor(call, { otherwise }, async (door) => {
+      const run = named === undefined ? undefined : await resolveRun(door, named);
       if (!isFollowing) {
         for await (const event of stored(call, door, run)) print(call, event, run === undefined);
         return exit("ok");

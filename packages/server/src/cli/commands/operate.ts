@@ -1,9 +1,8 @@
-// `queues`, `projects`, `keys`, `stop`, `resume`: what an operator does to a project.
-// Promises: pausing, stopping and killing need a reason, which stands in the register; a key is
-// printed once, by the command that made it.
+// `queues`, `projects`, `stop`, `resume`: what an operator does to a project.
+// Promises: pausing, stopping and killing need a reason, which stands in the register.
 // Leaves to others: who may do it (the server; the local key may, or the owner's is used).
 
-import type { ApiKey, Project, Queue, Role } from "@signalbox/sdk";
+import type { Everything, Project, Queue } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
 import { throughDoor } from "../door.ts";
 import { usage } from "../failure.ts";
@@ -110,88 +109,38 @@ const projectCommands: readonly CommandSpec[] = [
   },
 ];
 
-const roles: readonly string[] = [
-  "viewer",
-  "submitter",
-  "worker",
-  "approver",
-  "operator",
-  "admin",
-  "owner",
-] satisfies Role[];
+const allFlag = { flag: "--all", says: "every project of the installation; needs the owner key" };
 
-const keyState = (key: ApiKey): string => {
-  if (key.revoked_at !== null) return `revoked ${ago(key.revoked_at)}`;
-  if (key.expires_at === null) return "good";
-  return Date.parse(key.expires_at) > Date.now()
-    ? `expires ${ago(key.expires_at)}`
-    : `expired ${ago(key.expires_at)}`;
+const retentionCommand: CommandSpec = {
+  words: "projects retention",
+  says: "Set how long runs of the project are kept after their end",
+  more:
+    "Removes whole runs with their attempts, events and usage; never one with deliveries that " +
+    "are not done. What they were charged stays in the sums of allowances.",
+  takes: [{ name: "days", says: "a number of days, or off to keep everything" }],
+  options: clientOptions,
+  examples: ["signalbox projects retention 90", "signalbox projects retention off"],
+  act: async (call) => {
+    const text = call.argument(0);
+    const days = text === "off" ? null : Number(text);
+    if (days !== null && (!/^\d{1,5}$/.test(text) || days < 1)) {
+      throw usage("The days must be a whole number from 1 to 36500, or off.");
+    }
+    const project = await throughDoor(call, read, ({ client }) =>
+      client.projects.setRetention({ retention_days: days }),
+    );
+    const kept = days === null ? "are kept for ever" : `are removed ${days} days after their end`;
+    call.screen.result(project, () =>
+      call.screen.line(`runs of ${safeLine(project.name)} ${kept}`),
+    );
+  },
 };
 
-const keyCommands: readonly CommandSpec[] = [
-  {
-    words: "keys list",
-    says: "List the keys of the project, without the keys themselves",
-    options: clientOptions,
-    examples: ["signalbox keys list"],
-    act: async (call) => {
-      const page = await throughDoor(call, read, ({ client }) => client.keys.list());
-      call.screen.result(page, () =>
-        call.screen.table(
-          ["KEY", "NAME", "ROLES", "STATE", "ID"],
-          page.items.map((key) => [
-            safeLine(key.prefix),
-            safeLine(key.name, 30),
-            key.roles.join(", "),
-            keyState(key),
-            key.id,
-          ]),
-        ),
-      );
-    },
-  },
-  {
-    words: "keys create",
-    says: "Create a key; it is printed once",
-    takes: [{ name: "name", says: "what it is for" }],
-    flags: [
-      { flag: "--role <role>", says: `one of ${roles.join(", ")}`, many: true },
-      { flag: "--expires <when>", says: "an instant, or 30d from now; default never" },
-    ],
-    options: clientOptions,
-    examples: ["signalbox keys create build-7 --role worker --expires 90d"],
-    act: async (call) => {
-      const wanted = call.texts("role") ?? [];
-      if (wanted.length === 0) throw usage(`This needs --role: ${roles.join(", ")}.`);
-      const unknown = wanted.find((role) => !roles.includes(role));
-      if (unknown !== undefined) throw usage(`--role must be one of ${roles.join(", ")}.`);
-      const expires = call.instant("expires");
-      const door = wanted.includes("owner") ? asOwner : read;
-      const key = await throughDoor(call, door, ({ client }) =>
-        client.keys.create({
-          name: call.argument(0),
-          roles: wanted as Role[],
-          ...(expires && { expires_at: expires }),
-        }),
-      );
-      call.screen.result(key, () => call.screen.line(key.key));
-      call.screen.aside("Keep it: it is never shown again.");
-    },
-  },
-  {
-    words: "keys revoke",
-    says: "End a key at once",
-    takes: [{ name: "id", says: "id of the key (`keys list`)" }],
-    options: clientOptions,
-    examples: ["signalbox keys revoke key_01j…"],
-    act: async (call) => {
-      const key = await throughDoor(call, read, ({ client }) =>
-        client.keys.revoke(call.argument(0)),
-      );
-      call.screen.result(key, () => call.screen.line(`${safeLine(key.name)} ${keyState(key)}`));
-    },
-  },
-];
+function showEverything({ screen }: Call, all: Everything): void {
+  const why = safeLine(all.stop_reason ?? "");
+  const line = all.stopped_at === null ? "everything is open" : `everything is stopped: ${why}`;
+  screen.result(all, () => screen.line(line));
+}
 
 const stopCommands: readonly CommandSpec[] = [
   {
@@ -200,12 +149,21 @@ const stopCommands: readonly CommandSpec[] = [
     more:
       "No claim and no renewal succeeds until `signalbox resume`. Live runs go back to pending " +
       "with their checkpoint, or are cancelled. To end the server, press Ctrl-C where `up` runs.",
-    flags: [reasonFlag, { flag: "--cancel-live", says: "cancel live runs instead" }],
+    flags: [reasonFlag, { flag: "--cancel-live", says: "cancel live runs instead" }, allFlag],
     options: clientOptions,
-    examples: ['signalbox stop --reason "agents delete branches"'],
+    examples: [
+      'signalbox stop --reason "agents delete branches"',
+      'signalbox stop --all --reason "a key has leaked"',
+    ],
     act: async (call) => {
       const reason = call.required("reason");
       const cancel = call.on("cancelLive") && { cancel_live: true };
+      if (call.on("all")) {
+        const all = await throughDoor(call, asOwner, ({ client }) =>
+          client.projects.stopEverything({ reason, ...cancel }),
+        );
+        return showEverything(call, all);
+      }
       const project = await throughDoor(call, read, ({ client }) =>
         client.projects.stop({ reason, ...cancel }),
       );
@@ -215,11 +173,20 @@ const stopCommands: readonly CommandSpec[] = [
   {
     words: "resume",
     says: "Lift the emergency stop of a project",
-    flags: [reasonFlag],
+    flags: [reasonFlag, allFlag],
     options: clientOptions,
-    examples: ['signalbox resume --reason "rights were corrected"'],
+    examples: [
+      'signalbox resume --reason "rights were corrected"',
+      'signalbox resume --all --reason "the key is revoked"',
+    ],
     act: async (call) => {
       const reason = call.required("reason");
+      if (call.on("all")) {
+        const all = await throughDoor(call, asOwner, ({ client }) =>
+          client.projects.resumeEverything({ reason }),
+        );
+        return showEverything(call, all);
+      }
       const project = await throughDoor(call, read, ({ client }) =>
         client.projects.resume({ reason }),
       );
@@ -231,6 +198,6 @@ const stopCommands: readonly CommandSpec[] = [
 export const operateCommands: readonly CommandSpec[] = [
   ...queueCommands,
   ...projectCommands,
-  ...keyCommands,
+  retentionCommand,
   ...stopCommands,
 ];

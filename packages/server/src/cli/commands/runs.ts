@@ -7,13 +7,12 @@ import { isTerminal } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
 import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
-import { CommandFailed, usage } from "../failure.ts";
+import { usage } from "../failure.ts";
 import { onInterruption } from "../interruptions.ts";
+import { resolveRun, theRun } from "../run-name.ts";
 import { safeLine } from "../safe-text.ts";
 import { eventLine } from "../show-event.ts";
 import { paintState, showExplanation, showRun, showRuns } from "../show-run.ts";
-
-const theRun = { name: "run", says: "id of the run, the beginning of one, or `last`" };
 
 const states: readonly string[] = [
   "pending",
@@ -26,22 +25,6 @@ const states: readonly string[] = [
   "cancelled",
   "timeout",
 ] satisfies RunState[];
-
-const ID_LENGTH = "run_".length + 26;
-
-/** The id that was meant. */
-async function resolveRun(door: Door, text: string): Promise<string> {
-  if (text.length >= ID_LENGTH) return text;
-  const filter = text === "last" ? { limit: 1 } : { text, limit: 2 };
-  const { items } = await door.client.runs.list(filter);
-  const [run, second] = items;
-  if (run !== undefined && second === undefined) return run.id;
-  if (run === undefined) {
-    const what = text === "last" ? "There is no run yet." : `No run begins with ${text}.`;
-    throw new CommandFailed(exit("noInput"), "not_found", what);
-  }
-  throw usage(`Several runs begin with ${text}; type more of the id.`);
-}
 
 /** Opens the door and finds the run that was named. */
 async function withRun<T>(

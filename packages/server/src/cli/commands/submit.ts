@@ -5,9 +5,10 @@
 
 import type { Backoff, Json, Priority, RunSubmission } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
+import { resolveRun } from "../run-name.ts";
 import { endOf } from "./runs.ts";
 
 /** Flags that are fields of the submission as they stand. */
@@ -17,18 +18,20 @@ const textFields = {
   runner: "runner",
   runtime: "runtime",
   model: "model",
+  account: "account",
+  onAgentTimeout: "on_agent_timeout",
   key: "idempotency_key",
   concurrencyKey: "concurrency_key",
-  parentRun: "parent_run",
 } as const satisfies Record<string, keyof RunSubmission>;
 
 const numberFields = {
   maxAttempts: { field: "max_attempts", least: 1, most: 100 },
   maxDuration: { field: "max_duration_s", least: 1, most: 2_678_400 },
+  agentTimeout: { field: "agent_timeout_s", least: 1, most: 2_592_000 },
   concurrencyLimit: { field: "concurrency_limit", least: 1, most: 1_000_000 },
 } as const;
 
-const listFields = { requires: "requires", dependsOn: "depends_on", tag: "tags" } as const;
+const listFields = { requires: "requires", tag: "tags" } as const;
 
 /** The submission that the flags describe. */
 function submissionFrom(call: Call): RunSubmission {
@@ -75,6 +78,17 @@ function backoffFrom(call: Call): Backoff | undefined {
   return baseMs === undefined ? undefined : { base_ms: baseMs };
 }
 
+/** Runs that flags name, by their ids: an id, the beginning of one, or `last`. */
+async function namesResolved(call: Call, door: Door): Promise<Partial<RunSubmission>> {
+  const resolve = (text: string): Promise<string> => resolveRun(door, text);
+  const parent = call.text("parentRun");
+  const before = call.texts("dependsOn");
+  return {
+    ...(parent !== undefined && { parent_run: await resolve(parent) }),
+    ...(before !== undefined && { depends_on: await Promise.all(before.map(resolve)) }),
+  };
+}
+
 export const submitCommand: CommandSpec = {
   words: "submit",
   says: "Submit a run",
@@ -83,13 +97,19 @@ export const submitCommand: CommandSpec = {
     "stdin.",
   flags: [
     { flag: "--agent <name>", says: "only this agent may do it" },
+    { flag: "--agent-timeout <s>", says: "how long it may be offline, in seconds" },
+    { flag: "--on-agent-timeout <what>", says: "then: wait (default), or any other agent" },
     { flag: "--input <json>", says: "what it is about: JSON, @file, or - for stdin" },
     { flag: "--body <json>", says: "the whole submission; other flags win over its fields" },
     { flag: "--priority <p>", says: "critical, high, medium, low, or 0 to 99" },
     { flag: "--queue <name>", says: "waiting line (default: default)" },
     { flag: "--runner <name>", says: "which handler does it (default: default)" },
     { flag: "--requires <capability>", says: "capability the worker must have", many: true },
-    { flag: "--depends-on <run>", says: "wait until this run has completed", many: true },
+    {
+      flag: "--depends-on <run>",
+      says: "wait until this run has completed (`last`: the newest)",
+      many: true,
+    },
     { flag: "--tag <tag>", says: "to find it again", many: true },
     { flag: "--metadata <key=value>", says: "kept with the run", many: true },
     { flag: "--not-before <when>", says: "an instant, or 15m, 2h, 7d from now" },
@@ -102,7 +122,8 @@ export const submitCommand: CommandSpec = {
     { flag: "--concurrency-limit <n>", says: "or so many at a time" },
     { flag: "--runtime <name>", says: "only this worker may do it" },
     { flag: "--model <name>", says: "model it is for" },
-    { flag: "--parent-run <run>", says: "the run this one belongs to" },
+    { flag: "--account <name>", says: "account it draws on" },
+    { flag: "--parent-run <run>", says: "the run this one belongs to, or `last`" },
     { flag: "--wait", says: "wait for the end and print the output" },
   ],
   options: clientOptions,
@@ -115,8 +136,12 @@ export const submitCommand: CommandSpec = {
     const submission = submissionFrom(call);
     const isWaiting = call.on("wait");
     const otherwise = isWaiting ? "refuse" : "start_if_used";
-    return throughDoor(call, { otherwise }, async ({ client }) => {
-      const handle = await client.runs.submit(submission);
+    return throughDoor(call, { otherwise }, async (door) => {
+      const { client } = door;
+      const handle = await client.runs.submit({
+        ...submission,
+        ...(await namesResolved(call, door)),
+      });
       const { run, created } = handle;
       if (!isWaiting) {
         call.screen.result(run, () => call.screen.line(run.id));

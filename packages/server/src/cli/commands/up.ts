@@ -17,6 +17,7 @@ import { exitOfSignal, onInterruption } from "../interruptions.ts";
 import { loggerFrom } from "../log.ts";
 import { safeText } from "../safe-text.ts";
 import { duration } from "../show-run.ts";
+import { openTraces } from "../trace-export.ts";
 
 export const upCommand: CommandSpec = {
   words: "up",
@@ -24,7 +25,7 @@ export const upCommand: CommandSpec = {
   more:
     "Stop it with Ctrl-C: requests in progress are finished, the database goes last; a second " +
     "Ctrl-C ends at once.",
-  options: ["listen", "allowedHosts", "data", "logLevel", "logFormat"],
+  options: ["listen", "allowedHosts", "rate", "data", "logLevel", "logFormat"],
   examples: [
     "signalbox up",
     "signalbox up --listen 127.0.0.1:0",
@@ -40,6 +41,7 @@ export const upCommand: CommandSpec = {
     const progress = screen.progress("starting …");
     const interrupted = new Interrupted();
     let server: SignalboxServer | null = null;
+    const traces = await openTraces(config, logger);
     const dataDir = prepareDataFolder(chooseDataFolder(config));
     try {
       if (config.databaseUrl === null) await refuseIfHeld(dataDir);
@@ -47,18 +49,23 @@ export const upCommand: CommandSpec = {
       server = await createSignalbox({
         dataDir,
         allowedHosts: config.allowedHosts,
+        rate: config.rate,
         logger,
         onLost,
+        ...(traces !== null && { tracing: traces.tracing }),
         ...(config.databaseUrl !== null && { databaseUrl: config.databaseUrl }),
+        ...(config.eventsUrl !== null && { eventsUrl: config.eventsUrl }),
       });
       await server.listen(config.listen);
     } catch (error) {
       await server?.stop();
+      await traces?.stop();
       throw error;
     } finally {
       progress.done();
     }
-    announce(call, server, performance.now() - began);
+    const tookMs = performance.now() - began;
+    announce(call, server, { tookMs, loginLink: await server.loginLink() });
     rememberCurrent(config, server.dataDir);
     const ended = await Promise.race([interrupted.first, lost]);
     const isLost = ended instanceof Error;
@@ -66,6 +73,7 @@ export const upCommand: CommandSpec = {
     else screen.aside(`\nstopping (${ended}): finishing requests, then the database …`);
     forgetCurrent(config, server.dataDir);
     await server.stop();
+    await traces?.stop();
     interrupted.forget();
     if (!isLost) screen.aside("stopped; the data stays");
     return isLost ? exit("temporary") : exit("ok");
@@ -98,7 +106,9 @@ class Interrupted {
   }
 }
 
-function announce(call: Call, server: SignalboxServer, tookMs: number): void {
+type Facts = { readonly tookMs: number; readonly loginLink: string | null };
+
+function announce(call: Call, server: SignalboxServer, { tookMs, loginLink }: Facts): void {
   const { screen, config } = call;
   const { database, dataDir, ownerKey, ownerKeyFile, url, version } = server;
   const isFirst = ownerKey !== null;
@@ -113,6 +123,7 @@ function announce(call: Call, server: SignalboxServer, tookMs: number): void {
         migrations: database.migrations,
         owner_key_file: ownerKeyFile,
         ...(isFirst && { owner_key: ownerKey }),
+        login_link: loginLink,
       },
       "line",
     );
@@ -131,6 +142,7 @@ function announce(call: Call, server: SignalboxServer, tookMs: number): void {
     fact("owner key", ownerKey);
     fact("", `shown once; kept in ${ownerKeyFile}, for this user alone`);
   }
+  if (loginLink !== null) fact("log in", `${loginLink}  (once, within ten minutes)`);
   for (const hint of hints(config)) fact("note", hint);
   const where = basename(dataDir) === ".signalbox" ? ` in ${dirname(dataDir)}` : "";
   fact("try", `signalbox run -- sh -c 'echo hi'  (another terminal${where})`);

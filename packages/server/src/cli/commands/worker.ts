@@ -7,6 +7,7 @@
 import { clientOptions, type CommandSpec } from "../command.ts";
 import { throughDoor } from "../door.ts";
 import { usage } from "../failure.ts";
+import { limitProtocol } from "../limit-protocol.ts";
 
 const DRAIN_S = 25;
 
@@ -17,7 +18,9 @@ export const workerCommand: CommandSpec = {
     "The command finds the input in $SIGNALBOX_INPUT (a file) and in {input.field} placeholders " +
     "of its arguments; it may write its output, as JSON, to $SIGNALBOX_OUTPUT, or print it as " +
     "the last line. Exit 0 completes the run; other exits are tried again, except 2, 64–74, " +
-    "76–78, 126 and 127. SIGTERM drains.",
+    "76–78, 126 and 127. SIGTERM drains.\n\n" +
+    `${limitProtocol} The run goes back without cost, and the account of its agent rests until ` +
+    "the limit is over.",
   takes: [{ name: "command", says: "the command with its arguments, after --", rest: true }],
   flags: [
     { flag: "--agent <name>", says: "agent it works as (needed, may be several)", many: true },

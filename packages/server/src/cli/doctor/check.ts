@@ -38,3 +38,17 @@ export async function looked(check: string, look: Look): Promise<Finding[]> {
     return [fail(check, failureOf(error).message, "see the message")];
   }
 }
+
+const CLOCKS_AGREE_MS = 2_000;
+
+/** Two clocks that should agree; `skewMs` is by how much the other one is ahead of ours. */
+export function clocks(
+  check: string,
+  skewMs: number,
+  words: { readonly whose: string; readonly todo: string },
+): Finding {
+  const { whose, todo } = words;
+  if (Math.abs(skewMs) <= CLOCKS_AGREE_MS) return ok(check, `this clock and ${whose} agree`);
+  const says = `this clock and ${whose} differ by ${(skewMs / 1_000).toFixed(1)} s`;
+  return warn(check, says, todo);
+}

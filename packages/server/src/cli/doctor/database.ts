@@ -6,12 +6,11 @@
 import pg from "pg";
 import { asDatabaseRefusal } from "../../database-address.ts";
 import { programVersion } from "../../store/migrate.ts";
-import { fail, type Finding, ok, warn } from "./check.ts";
+import { clocks, fail, type Finding, ok, warn } from "./check.ts";
 
 type Setting = { name: string; setting: string };
 
 const OLDEST = 150_000;
-const CLOCKS_AGREE_MS = 2_000;
 const FEW_CONNECTIONS = 20;
 
 /** What each setting should be, and what happens otherwise. */
@@ -49,6 +48,15 @@ export async function lookAtDatabase(url: string): Promise<Finding[]> {
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+const CURRENT = "database.schema";
+
+/** Whether the database was found to have this program's schema. */
+export function hasOurSchema(findings: readonly Finding[]): boolean {
+  return findings.some(({ check, verdict, says }) => {
+    return check === CURRENT && verdict === "ok" && says.startsWith("schema ");
+  });
 }
 
 async function lookAtVersion(client: pg.Client): Promise<Finding[]> {
@@ -93,11 +101,8 @@ async function lookAtClock(client: pg.Client): Promise<Finding[]> {
     "select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms",
   );
   const skew = Number(rows[0]?.ms) - (asked + Date.now()) / 2;
-  if (Math.abs(skew) <= CLOCKS_AGREE_MS) {
-    return [ok("database.clock", "its clock and this one agree")];
-  }
-  const says = `its clock and this one differ by ${(skew / 1_000).toFixed(1)} s`;
-  return [warn("database.clock", says, "set the clocks by NTP: facts are dated by the database")];
+  const todo = "set the clocks by NTP: facts are dated by the database";
+  return [clocks("database.clock", skew, { whose: "the database's", todo })];
 }
 
 async function lookAtSchema(client: pg.Client): Promise<Finding[]> {
@@ -106,16 +111,16 @@ async function lookAtSchema(client: pg.Client): Promise<Finding[]> {
     "select to_regclass('signalbox.schema_migration') is not null as there",
   );
   if (there.rows[0]?.there !== true) {
-    return [ok("database.schema", "no schema yet; `up` or `db migrate` makes it")];
+    return [ok(CURRENT, "no schema yet; `up` or `db migrate` makes it")];
   }
   const { rows } = await client.query<{ version: number | null }>(
     "select max(version) as version from signalbox.schema_migration",
   );
   const found = rows[0]?.version ?? 0;
   const says = `schema ${found}, this program knows ${known}`;
-  if (found > known) return [fail("database.schema", says, "use a newer signalbox")];
-  if (found === known) return [ok("database.schema", says)];
-  return [warn("database.schema", says, "`up` or `db migrate` brings it up to date")];
+  if (found > known) return [fail(CURRENT, says, "use a newer signalbox")];
+  if (found === known) return [ok(CURRENT, says)];
+  return [warn(CURRENT, says, "`up` or `db migrate` brings it up to date")];
 }
 
 async function lookAtRoles(client: pg.Client): Promise<Finding[]> {

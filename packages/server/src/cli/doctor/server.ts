@@ -6,11 +6,9 @@ import { type Around } from "../brief-server.ts";
 import { openDoor } from "../door.ts";
 import { failureOf } from "../failure.ts";
 import { version } from "../../version.ts";
-import { fail, type Finding, ok, warn } from "./check.ts";
+import { clocks, fail, type Finding, ok, warn } from "./check.ts";
 
 type Readiness = { ready: boolean; database: string; sweep_lag_ms: number; version: string };
-
-const CLOCKS_AGREE_MS = 2_000;
 
 export async function lookAtServer(around: Around): Promise<Finding[]> {
   const door = await openDoor(around, { otherwise: "refuse" }).catch((error: unknown) => error);
@@ -50,7 +48,6 @@ function lookAtClock(asked: number, date: string | null): Finding[] {
   const at = date === null ? Number.NaN : Date.parse(date);
   if (Number.isNaN(at)) return [];
   const skew = Math.round(at + 500 - (asked + Date.now()) / 2);
-  if (Math.abs(skew) <= CLOCKS_AGREE_MS) return [ok("clock", "this clock and the server's agree")];
-  const says = `this clock and the server's differ by ${(skew / 1_000).toFixed(1)} s`;
-  return [warn("clock", says, "set the clocks by NTP: instants on screens would mislead")];
+  const todo = "set the clocks by NTP: instants on screens would mislead";
+  return [clocks("clock", skew, { whose: "the server's", todo })];
 }

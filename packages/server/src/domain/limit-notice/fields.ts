@@ -9,6 +9,7 @@ import { type Hint, ranks } from "./hints.ts";
 import type { Moment } from "./moment.ts";
 import { readTime } from "./notation.ts";
 import type { PlainText } from "./plain-text.ts";
+import { plainPrintouts } from "./printouts.ts";
 
 /** One name with its value, in lower case. */
 export type Field = { readonly name: string; readonly value: string };
@@ -18,12 +19,13 @@ const MOST_FIELDS = 600;
 /** `name: value` and `name=value` on a line, quoted or not. */
 const ON_A_LINE = anyOf("g", [
   String.raw`(?<![\w.-])([a-z][a-z0-9_.-]{1,60})(["'\x60*]{0,3}) {0,2}[:=]>? {0,2}(?:\n(?=\d))` +
-    String.raw`?["'\x60]{0,3}([^"'\x60\n{}[\]]{0,64})`,
+    String.raw`?["'\x60]{0,3}(?=([^"'\x60\n{}[\]]{0,64}))`,
 ]);
 /** `"name": value`, wherever the terminal broke it. */
 const QUOTED = /["']([a-z][a-z0-9_.-]{1,60})(["']) ?: ?["']?([^"'\n{}[\]]{0,64})/g;
 /** Names that may speak of limits; all others are dropped at once. */
-const SPEAKING = /limit|retry|reset|codex|cooldown|available|unblock|blocked|wait|seconds|refresh/;
+const SPEAKING =
+  /limit|retry|reset|codex|cooldown|available|unblock|blocked|wait|seconds|refresh|remaining|left/;
 
 /** Words that end a phrase as often as they name a field: `Next reset: 16 October`. */
 const PROSE = /^(?:resets?|wait|cooldown|available|blocked|refresh(?:es)?|limit|retry)$/;
@@ -34,7 +36,8 @@ export function headerFields(headers: ReadonlyMap<string, string>): Field[] {
 }
 
 /** The fields that a text shows. */
-export function textFields({ lined, joined }: PlainText): Field[] {
+export function textFields(text: Pick<PlainText, "lined" | "joined">): Field[] {
+  const [lined, joined] = [plainPrintouts(text.lined), plainPrintouts(text.joined)];
   const found = [...lined.matchAll(ON_A_LINE), ...joined.matchAll(QUOTED)]
     .filter(([, name = "", quote]) => SPEAKING.test(name) && (quote !== "" || !PROSE.test(name)))
     .map(([, name = "", , value = ""]) => ({
@@ -78,6 +81,7 @@ const timeNames: readonly (readonly [name: RegExp, unitMs: number])[] = [
     ]),
     1000,
   ],
+  [/^(?:time|seconds|secs)(?:remaining|left)$|^(?:remaining|left)(?:time|seconds|secs)$/, 1000],
   [/^next(?:available|retry|allowed|request)(?:at|in|time)?$/, 1000],
   [/^(?:available|unblock(?:ed)?|blocked|regain|refreshes|refresh)(?:at|until|in|time)$/, 1000],
 ];

@@ -6,56 +6,23 @@
 
 import { anyOf } from "./alternatives.ts";
 import { sentenceBefore, sentenceBehind } from "./sentence.ts";
+import { isInBlock, isSourceLine } from "./source-line.ts";
 
 const AROUND = 240;
 
-/** A line of source text, of a diff, of a search, of a test's report. */
-const sourceLine: readonly RegExp[] = [
-  // Comments, diffs, results of a search, reports of a test.
-  /^(?:\/\/|\/\*|\*\/? |#(?!\d)|<!--|--(?= )|@@|diff --|\+ ?(?=[a-z"'`{}()[\]/#]))/,
-  /^(?:[\w@.-]{1,60}\/){0,8}[\w@.-]{1,60}\.[a-z]{1,5}[:(-]\d{1,6}[:)-]/,
-  anyOf("", [
-    String.raw`^(?:[✓✔√☑]|(?:not )?ok \d|(?:pass|fail)(?:ed)?\b:?|--- (?:pass|fail)|=== run|` +
-      String.raw`should |\d{1,4}\) )`,
-  ]),
-  // Statements.
-  anyOf("", [
-    String.raw`(?<!["'])=>|\bfunction\b ?\w{0,40}\(`,
-    String.raw`\b(?:const|let|var) \w{1,60}(?:: \w{1,30})? ?=|\bdef \w{1,60}\(`,
-  ]),
-  anyOf("", [
-    String.raw`\bclass \w{1,60}(?: extends|\(|:| \{)|^(?:import|export) |\bfrom ["']`,
-    String.raw`[)"'\x60\]}];$`,
-    String.raw`(?:\w\(|= ).{0,200}\w;$`,
-  ]),
-  anyOf("", [
-    String.raw`\breturn (?:new\b|[\w.]{1,60}[;(]|["'\x60{[]|null|true|false|\d)`,
-    String.raw`\b(?:throw|raise) (?:new )?\w{1,60}\(`,
-  ]),
-  anyOf("", [
-    String.raw`^(?:\} ?)?(?:else ?)?(?:if|while|switch|catch|elif|for) ?\(`,
-    "^(?:if|elif|while|except|match|case) .{1,90}:$",
-  ]),
-  /\b(?:it|test|describe|expect|assert\w{0,20}|panic|format|sprintf|print(?:ln|f)?)!?\(/,
-  anyOf("", [
-    String.raw`\b(?:console|log|logger|logging|fmt|mock|jest|vi)\.\w{1,20}\(`,
-    String.raw`\.to(?:be|equal|throw|match|contain|have)\w{0,20}\(`,
-  ]),
-  /===|!==|(?<!\w)&& |\|\||::new\(|["'`] ?\+ ?\w|\w ?\+ ?["'`]|\$\{/,
-  /\bassertionerror\b|\bexpected ["']/,
-  // Constants and settings.
-  /\b(\w{4,60})["']? ?[:=] ?["']\1["']|^(?:export )?[a-z]+_\w{1,60}=\S{0,80}$/,
-  /\{ ?[a-z-]{2,30}: [^"{}]{1,60}; ?\}/,
-  // Commands and their subjects.
-  /^\$ |^> (?:npm|node|git|python|cargo|go|curl)\b|\b(?:grep|rg|echo|git commit) [-"']/,
-  anyOf("", [
-    "^(?:[0-9a-f]{7,40} )?(?:feat|fix|docs|chore|refactor|test|perf|build|ci)" +
-      String.raw`(?:\([\w/-]{1,30}\))?!?: (?!http)`,
-  ]),
-  /^\||\| ?\d{3} ?\|/,
-];
 /** What a tool or a model was given, or what a model wrote. */
-const CONTENT = /"type": ?"tool_(?:result|use)"|"role": ?"user"|"tool_use_result"|"choices": ?\[/;
+const CONTENT = anyOf("g", [
+  '"type": ?"(?:tool_(?:result|use)|command_execution|agent_message|mcp_tool_call)"',
+  '"role": ?"user"|"tool_use_result"|"choices": ?\\[|"aggregated_output": ?"',
+]);
+/** A record of a stream of JSON lines begins. */
+const RECORD = /\n(?=\{ ?")/g;
+
+/** The JSON of a setting that holds the words as one of its values. */
+const AMONG_SETTINGS = anyOf("", [
+  String.raw`"window_?(?:ms|seconds)": ?\d|"requests_?per_?\w{1,10}": ?\d|` +
+    String.raw`"enabled": ?(?:true|false)`,
+]);
 
 /** The words are the name of a setting. */
 const SETTING = /^["']?\s?: ?["']?[\w.-]{1,30}["']?,?(?:\n|$)/;
@@ -83,7 +50,8 @@ const announced: readonly RegExp[] = [
       "fix(?:es|ing)|document(?:s|ed|ing|ation)|test(?:s|ed|ing)?|parses?|parsing|parsed|" +
       String.raw`detects?|detecting|detected|simulat\w{1,5}|mock\w{0,4}|covers?|assert\w{0,6}|` +
       String.raw`verif\w{1,5}|ensur\w{1,3}|describ\w{1,4}|explain\w{0,4}|throws?|raises?|emits?|` +
-      String.raw`returns?|returning|respond(?:s|ing)? with|answers? with|recogni[sz]\w{1,4}|` +
+      String.raw`returns?|returning|respond(?:s|ing)? with|answers?|rejects?|backs off|` +
+      String.raw`recogni[sz]\w{1,4}|` +
       String.raw`classif\w{1,5}|treats?|matches|maps?|logs?|prints?|displays?|shows|` +
       String.raw`renders?|means|` +
       String.raw`meaning|represents?|indicates?|such as|e\.g\.|for example|for instance|example|` +
@@ -93,6 +61,16 @@ const announced: readonly RegExp[] = [
       String.raw`question|about|phrase|string|text|word|words|called|named|labell?ed)\b`,
   ]),
   /\b(?:if|when|whenever|once|until|unless|on) $/,
+  /\b(?:are|be|get) (?:answered|refused|rejected|met|delayed) (?:by|with)\b/,
+  anyOf("", [
+    String.raw`(?<![\w\u00df-\u024f\u0430-\u045f])(?:wenn|falls|sobald|lorsqu'?e?|quand|dès que|` +
+      "cuando|quando|se [oa]s?|se (?:você|il|lo|la)|si (?:vous|le|la|les|el|los|il|se|tu)|" +
+      "als (?:de|het|je)|" +
+      String.raw`jeśli|gdy|если|когда|якщо|коли)(?![\w\u00df-\u024f\u0430-\u045f])`,
+    String.raw`\b(?:gestern|vorhin|ayer|ontem)\b|昨天|昨日|어제|вчера`,
+    "当(?![前日天月周])|當(?![前日天月週])|如果|一旦|假如|每当",
+  ]),
+  /\b(?:maybe|perhaps|presumably|i (?:suspect|think|guess|assume)|hypothes[ei]s)\b/,
   // A relative clause: `agents that hit a limit`.
   anyOf("", [
     String.raw`\b(?:agents?|clients?|users?|runs?|requests?|calls?|accounts?|workers?) (?:that|` +
@@ -105,8 +83,10 @@ const announced: readonly RegExp[] = [
   ]),
 ];
 /** Quoted, but not as a value. */
-const QUOTED =
-  /`[\w ]{0,20}$|(?<![a-z]|[:=([{,] ?)["'][\w ]{0,20}$|"\d{3}": ?\{ ?"description": ?"$/;
+const QUOTED = anyOf("", [
+  String.raw`[「『][^」』\n]{0,20}$|\x60[\w ]{0,20}$|(?<![a-z]|[:=([{,] ?)["'][\w ]{0,20}$`,
+  String.raw`"\d{3}": ?\{ ?"description": ?"$`,
+]);
 
 /** Behind the words, in their sentence. */
 const concluded: readonly RegExp[] = [
@@ -114,7 +94,7 @@ const concluded: readonly RegExp[] = [
     String.raw`^["'\x60)\]]{0,3} (?:errors?|responses?|exceptions?|messages?|notices?|banners?|` +
       "cases?|scenarios?|tests?|paths?|branch(?:es)?|handling|handlers?|logic|middleware|" +
       "features?|detection|parser|policy|behaviou?r|state|codes?|status(?:es)?|pages?|" +
-      String.raw`docs?|sections?|headers?|events?|warnings?)\b(?! from| code:| id)`,
+      String.raw`docs?|sections?|headers?|events?|warnings?)\b(?! from| code:| id|[=:(])`,
   ]),
   anyOf("", [
     String.raw`\b(?:should (?:be|return|throw|retry|trigger|never|not)|(?:is|are|was|were|gets?|` +
@@ -131,9 +111,15 @@ const concluded: readonly RegExp[] = [
   ]),
   // A question, a template, a style sheet.
   /^[^.]{0,80}\?(?: |$)/,
-  /^(?:::?[a-z]{1,12})? ?\{/,
+  // The condition of a language that has its verb at the end.
+  /^(?:さ?れ?た?(?:場合|とき|際|ら[、,])|れば)|^(?:하면|되면|했을 때|할 때|하는 경우)/,
+  /^(?:::?[a-z]{1,12})? ?\{(?! ?\w{1,40}: ?(?:some|none|\d|"))/,
   /^`/,
 ];
+
+/** Which requests, not that there are some: `requests over the limit are refused`. */
+const ATTRIBUTE = /^(?:over|above|beyond|past)\b/;
+const OF_SUBJECT = /\b(?:requests|calls|clients|users|messages|agents|keys) $/;
 
 const EXAMPLE = /\b(?:for example|e\.g\.|for instance|such as)[ ,]/;
 
@@ -151,8 +137,13 @@ const IS_DATA = /[{[] ?["']|["'] ?[}\]]|^(?:event|data):/;
  */
 export function isMereTalk(lined: string, from: number, to: number): boolean {
   const { line, at } = lineAround(lined, from);
-  const own = IS_DATA.test(line) ? valueAround(line, at) : line;
-  if (CONTENT.test(line.slice(0, at)) || sourceLine.some((one) => one.test(own))) return true;
+  const isData = IS_DATA.test(line);
+  const own = isData ? valueAround(line, at) : line;
+  if (isSourceLine(own) || isContent(lined, from)) return true;
+  // Data may be an argument, or be shown with a sentence.
+  if (isData && isSourceLine(line.slice(0, Math.min(at, line.search(/[{[]/) + 1)))) return true;
+  if (isData && AMONG_SETTINGS.test(line)) return true;
+  if (isInBlock(lined, line, from, to)) return true;
   const isFirst = /^\s*["']?$/.test(line.slice(0, at));
   if (isFirst && SETTING.test(lined.slice(to, to + 60))) return true;
   const before = sentenceBefore(lined, from);
@@ -160,10 +151,36 @@ export function isMereTalk(lined: string, from: number, to: number): boolean {
   const ahead = before.slice(before.search(/[:：](?: |["'])[^:：]*$/) + 1);
   const near = lined.slice(Math.max(0, from - 40), from).replaceAll("\n", " ");
   if (QUOTED.test(near) || EXAMPLE.test(before)) return true;
+  if (ATTRIBUTE.test(lined.slice(from, from + 8)) && OF_SUBJECT.test(near)) return true;
   if (announced.some((one) => one.test(ahead))) return true;
   if (TEMPLATE.test(lined.slice(to, to + 100).replace(/\n[^]*/, ""))) return true;
   const rest = sentenceBehind(lined, to);
   return concluded.some((one) => one.test(rest));
+}
+
+/** Contents may have lines of their own: they end with their record. */
+function isContent(lined: string, at: number): boolean {
+  return spansOf(lined).some(([from, to]) => from < at && at < to);
+}
+
+type Span = readonly [from: number, to: number];
+/** Of the last text, which is asked about many times. */
+let known: { readonly lined: string; readonly spans: readonly Span[] } = { lined: "", spans: [] };
+
+function spansOf(lined: string): readonly Span[] {
+  if (known.lined !== lined) known = { lined, spans: contentsIn(lined) };
+  return known.spans;
+}
+
+function contentsIn(lined: string): Span[] {
+  const found = [...lined.matchAll(CONTENT)].map(({ index }) => index);
+  if (found.length === 0) return [];
+  const starts = [...lined.matchAll(RECORD)].map(({ index }) => index);
+  return found.map((from) => {
+    const next = starts.find((start) => start > from) ?? lined.length;
+    const closed = lined.slice(from, next).search(/\}\n|$(?![^])/);
+    return [from, from + closed];
+  });
 }
 
 function lineAround(lined: string, at: number): { line: string; at: number } {

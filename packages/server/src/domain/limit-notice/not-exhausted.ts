@@ -85,14 +85,26 @@ const over = anyOf("g", [
     String.raw`(?:http\/[\d.]{1,3}|status(?: code)?:?|->|→|returned|got) 200\b|200 ok)\b`,
 ]);
 
+/** A stream of events that ends well. */
+const endedWell = anyOf("g", [
+  String.raw`"subtype": ?"success"(?:, ?"[\w-]{1,30}": ?[\w.]{1,20}){0,3}?, ?"is_error": ?false`,
+  String.raw`"type": ?"turn\.completed"|"type": ?"result", ?"status": ?"success"`,
+]);
+/** Somebody waited, and the work was done: the lines behind tell. */
+const waitedAndDone = anyOf("g", [
+  String.raw`(?:retrying|waiting|sleeping|backing off|` +
+    String.raw`backoff)[^\n]{0,80}\n(?:[^\n]{0,120}\n){0,2}?` +
+    String.raw`[^\w\n]{0,4}(?:done|completed|finished)\b`,
+]);
+
 /** Places where a text says that the request itself does not fit, the last one. */
 export function lastTooLarge({ folded, joined }: PlainText): number {
   return Math.max(lastOf(tooLarge, folded), lastOf(tooLarge, joined));
 }
 
 /** Where a text says that a limit is over, the last place. */
-export function lastOver({ folded }: PlainText): number {
-  return lastOf([over], folded);
+export function lastOver({ folded, lined }: PlainText): number {
+  return Math.max(lastOf([over, endedWell], folded), lastOf([waitedAndDone], lined));
 }
 
 function lastOf(patterns: readonly RegExp[], text: string): number {

@@ -1,11 +1,22 @@
-// Kinds of notation in which machines write a time, as a table: instants, waits, dates, clocks.
-// Promises: each pattern is read at one place only (sticky) and bounded, so that reading costs the
-// same in any text; the first row that fits is taken; a row says nothing when the numbers in it
-// cannot be a time.
-// Leaves to others: where in a text to read (hints.ts), what the time means (moment.ts).
+// Times as machines write them: instants, waits, dates, clocks, read at one place of a text.
+// Promises: each pattern is sticky and bounded, so that reading costs the same in any text; the
+// first notation that fits is taken; the end of a range of waits counts; a zone may stand before
+// or behind its clock.
+// Leaves to others: dates and clocks (calendar-notation.ts), where in a text to read (hints.ts).
 
 import { anyOf } from "./alternatives.ts";
-import type { Moment, NamedCivil } from "./moment.ts";
+import {
+  type Before,
+  type CivilReading,
+  clockRows,
+  dateRows,
+  type Groups,
+  hourSignClock,
+  readCalendar,
+  withClock,
+  withDate,
+} from "./calendar-notation.ts";
+import type { Moment } from "./moment.ts";
 import { spokenNumbers, UNIT_WORDS, unitMs } from "./units.ts";
 import { zoneAt, zoneOf } from "./zones.ts";
 
@@ -18,15 +29,6 @@ export type Reading = {
   readonly exact: boolean;
 };
 
-/** What stands before a time. It tells waits from clocks, and whether a bare number counts. */
-export type Before = {
-  /** `in` and `for` begin a wait; `after` either; `at`, `on` and `until` a point in time. */
-  readonly connector?: "in" | "after" | "at";
-  /** Milliseconds of a number without a unit; absent: such a number is no time. */
-  readonly bareUnitMs?: number;
-};
-
-type Groups = Readonly<Record<string, string | undefined>>;
 type Found = { readonly groups: Groups; readonly text: string; readonly end: number };
 type Row = {
   readonly name: string;
@@ -35,72 +37,27 @@ type Row = {
   readonly read: (found: Found, before: Before) => { moment: Moment; end?: number } | null;
 };
 
-const MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-const WEEKDAYS = "sun mon tue wed thu fri sat".split(" ");
-
-const MONTH =
-  "(?<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|" +
-  String.raw`sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?`;
-const WEEKDAY =
-  "(?<weekday>sun(?:day)?|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|" +
-  String.raw`thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?)\b\.?`;
-const DAY = String.raw`(?<day>\d{1,2})(?:st|nd|rd|th)?(?![\d:])`;
-const YEAR = String.raw`(?<year>20\d\d)`;
-/** An hour alone is no clock: it needs minutes or a half of the day. */
-const CLOCK =
-  String.raw`(?:(?=\d{1,2}(?::\d\d| ?[ap]\.?m\b))(?<hour>\d{1,2})` +
-  String.raw`(?::(?<minute>\d\d)(?::(?<second>\d\d(?:\.\d{1,9})?))?)?` +
-  String.raw`(?: ?(?<half>[ap])\.?m\b\.?)?` +
-  String.raw`|(?:12 )?(?<word>midnight|noon)\b)`;
-const AND = "(?:,? ?(?:at |@ ?|- |um )?)";
-
 const COUNT = String.raw`\d{1,3}(?:,\d{3}){1,3}(?![\d.,]\d)|\d{1,10}(?:[.,]\d{1,12})?`;
-const PART = new RegExp(
-  `(?<count>${COUNT}|(?:${Object.keys(spokenNumbers).join("|")})(?= )) {0,2}-?` +
-    String.raw`(?<unit>${UNIT_WORDS})(?![a-z\u0430-\u044f%])`,
-  "y",
-);
-const BETWEEN = /[ ,]{0,2}(?:and |und |et |y |e |и )?/y;
+const SPOKEN = Object.keys(spokenNumbers)
+  .toSorted((a, b) => b.length - a.length)
+  .join("|");
+const PART_OF_WAIT =
+  `(?<count>${COUNT}|(?:${SPOKEN})(?= )) {0,2}-?` +
+  String.raw`(?<unit>${UNIT_WORDS})(?![a-z\u0430-\u044f%])`;
+const PART = new RegExp(PART_OF_WAIT, "y");
+const BETWEEN =
+  /(?:(?<=(?:std|min|mins|hrs?|sek|secs?))\.(?= ?\d))?[ ,]{0,2}(?:and |und |et |y |e |и |en |i )?/y;
+const AND_A_HALF = / and a half(?![a-z])/y;
 const MOST_PARTS = 6;
 
-const rows: readonly Row[] = [
-  {
-    name: "iso-instant",
-    pattern: new RegExp(
-      String.raw`${YEAR}([-/.])(?<month>\d{1,2})\2(?<day>\d{1,2})(?!\d)(?:(?:t|${AND})${CLOCK})?`,
-      "y",
-    ),
-    read: civil,
-  },
-  {
-    name: "slash-date",
-    // Months first, as where such dates are written to users; days first where only that fits.
-    pattern: new RegExp(
-      String.raw`(?<month>\d{1,2})\/(?<day>\d{1,2})(?:\/${YEAR})?(?![\d/])(?:${AND}${CLOCK})?`,
-      "y",
-    ),
-    read: ({ groups }, { connector }) => {
-      if (connector !== "at") return null;
-      const turned = Number(groups["month"]) > 12;
-      const { month, day } = groups;
-      return civil({ groups: turned ? { ...groups, month: day, day: month } : groups });
-    },
-  },
-  {
-    name: "chinese-date",
-    pattern: new RegExp(
-      String.raw`(?:${YEAR} ?年 ?)?(?<month>\d{1,2}) ?月 ?(?<day>\d{1,2}) ?[日号]? ?` +
-        String.raw`(?:(?<hour>\d{1,2})[:点时時](?<minute>\d\d)?(?::(?<second>\d\d))?)?`,
-      "y",
-    ),
-    read: civil,
-  },
+/** Waits and epochs. What looks like a clock is one only behind a word for a length. */
+const waits: readonly Row[] = [
   {
     name: "epoch",
-    pattern: /(?<count>\d{10}(?:\d{3})?)(?:\.\d{1,9})?(?!\w)/y,
+    pattern: /(?<count>\d{10}(?:\d{3})?)(?:\.(?<part>\d{1,9}))?(?!\w)/y,
     read: ({ groups }) => {
-      const count = Number(groups["count"]);
-      const at = count >= 1e12 ? count : count * 1000;
+      const count = Number(`${groups["count"]}.${groups["part"] ?? "0"}`);
+      const at = Math.round(count >= 1e12 ? count : count * 1000);
       return at < 1e12 ? null : { moment: { kind: "instant", at } };
     },
   },
@@ -114,63 +71,38 @@ const rows: readonly Row[] = [
   },
   {
     name: "clock-like-duration",
-    pattern:
-      /(?:(?<d>\d{1,3}) days?,? )?(?<h>\d{1,3}):(?<m>\d\d):(?<s>\d\d(?:\.\d{1,9})?)(?![\d:])/y,
+    pattern: anyOf("y", [
+      String.raw`(?:(?<d>\d{1,3})(?: days?,? |\.))?(?<h>\d{1,3}):(?<m>\d\d):` +
+        String.raw`(?<s>\d\d(?:\.\d{1,9})?)(?![\d:])`,
+    ]),
     read: ({ groups }, { connector }) =>
       connector === "in" || connector === "after"
         ? { moment: { kind: "wait", ms: partsMs(groups) } }
         : null,
   },
+  {
+    name: "range",
+    pattern: new RegExp(
+      String.raw`\d{1,5}(?:\.\d{1,3})? ?(?:-|\u2013|\u2014|~|to|and|or|bis|und|à|a|至|到) ?` +
+        PART_OF_WAIT,
+      "y",
+    ),
+    read: duration,
+  },
   { name: "duration", pattern: PART, read: duration },
-  {
-    name: "month-day",
-    pattern: new RegExp(
-      String.raw`(?:${WEEKDAY},? )?${MONTH} ?${DAY}(?:,? ?${YEAR}(?!\d(?!\d?:)))?` +
-        `(?:${AND}${CLOCK})?`,
-      "y",
-    ),
-    read: civil,
-  },
-  {
-    name: "day-month",
-    pattern: new RegExp(
-      `(?:${WEEKDAY},? )?(?:the )?${DAY}[ -](?:of )?${MONTH}(?:[ ,-]{1,2}${YEAR}(?!\\d))?` +
-        `(?:${AND}${CLOCK})?`,
-      "y",
-    ),
-    read: civil,
-  },
-  { name: "weekday", pattern: new RegExp(`${WEEKDAY}(?:${AND}${CLOCK})?`, "y"), read: civil },
-  {
-    name: "near-day",
-    pattern: new RegExp(String.raw`(?<near>today|tonight|tomorrow)\b${AND}${CLOCK}`, "y"),
-    read: civil,
-  },
-  {
-    name: "day-of-month",
-    pattern: anyOf("y", [
-      String.raw`(?:the )?(?<day>\d{1,2})(?:st|nd|rd|th)\b(?: (?:day )?of (?:the|each|every|next)` +
-        "(?: next)? month)?",
-    ]),
-    read: civil,
-  },
-  {
-    name: "clock",
-    pattern: new RegExp(`${CLOCK}(?![\\d:/%])`, "y"),
-    read: (found, before) =>
-      // `in 5:30` is neither for certain; `in 5pm` is nothing.
-      before.connector === "in" ? null : civil(found),
-  },
-  {
-    name: "bare-number",
-    pattern: /(?<count>\d{1,9}(?:\.\d{1,12})?)(?![\w%:/-]|\.\d| ?[/%])/y,
-    read: ({ groups, text, end }, { bareUnitMs }) => {
-      // Before a word it is a number of that: `retry after 3 attempts`.
-      if (bareUnitMs === undefined || /^ [a-z]{2}/.test(text.slice(end, end + 3))) return null;
-      return { moment: { kind: "wait", ms: Number(groups["count"]) * bareUnitMs } };
-    },
-  },
 ];
+const bareNumber: Row = {
+  name: "bare-number",
+  pattern: /(?<count>\d{1,9}(?:\.\d{1,12})?)(?![\w%:/-]|\.\d| ?[/%])/y,
+  read: ({ groups, text, end }, { bareUnitMs }) => {
+    // Before a word it is a number of that: `retry after 3 attempts`.
+    if (bareUnitMs === undefined || /^ [a-z]{2}/.test(text.slice(end, end + 3))) return null;
+    return { moment: { kind: "wait", ms: Number(groups["count"]) * bareUnitMs } };
+  },
+};
+
+const numberDates = dateRows.filter(({ name }) => /instant|date/.test(name));
+const wordDates = dateRows.filter(({ name }) => !/instant|date/.test(name));
 
 /**
  * The time that stands in a text, in lower case, at a place; null when none does.
@@ -179,6 +111,21 @@ const rows: readonly Row[] = [
  * readTime("6m0s later", 0, {})?.moment; // { kind: "wait", ms: 360000 }
  */
 export function readTime(text: string, at: number, before: Before): Reading | null {
+  const civil = readCalendar(numberDates, text, at, before);
+  if (civil !== null) return whole(text, civil);
+  if (before.connector === "at") {
+    const clock = readCalendar([hourSignClock], text, at, before);
+    if (clock !== null) return whole(text, clock);
+  }
+  const wait = readRows(waits, text, at, before);
+  if (wait !== null) return wait;
+  const worded =
+    readCalendar(wordDates, text, at, before) ?? readCalendar(clockRows, text, at, before);
+  if (worded !== null) return whole(text, worded);
+  return behindZone(text, at, before) ?? readRows([bareNumber], text, at, before);
+}
+
+function readRows(rows: readonly Row[], text: string, at: number, before: Before): Reading | null {
   for (const { name, pattern, read } of rows) {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
@@ -186,19 +133,42 @@ export function readTime(text: string, at: number, before: Before): Reading | nu
     const end = match.index + match[0].length;
     const found = read({ groups: match.groups ?? {}, text, end }, before);
     if (found === null) continue;
-    return withZone(text, { moment: found.moment, notation: name, end: found.end ?? end });
+    return { moment: found.moment, notation: name, end: found.end ?? end, exact: true };
   }
   return null;
 }
 
-/** Adds the zone that stands behind a date or clock. */
-function withZone(text: string, reading: Omit<Reading, "exact">): Reading {
-  const { moment } = reading;
-  if (moment.kind !== "civil") return { ...reading, exact: true };
-  const zone = moment.hour === undefined ? null : zoneAt(text, reading.end);
-  if (zone === null) return { ...reading, exact: false };
+/** `北京时间 15:30`, `(UTC) 18:00`. */
+function behindZone(text: string, at: number, before: Before): Reading | null {
+  const zone = zoneAt(text, at);
+  if (zone === null || zone.end === at) return null;
+  const from = text[zone.end] === " " ? zone.end + 1 : zone.end;
+  const civil =
+    readCalendar(numberDates, text, from, before) ??
+    readCalendar(wordDates, text, from, before) ??
+    readCalendar(clockRows, text, from, before);
+  if (civil === null) return null;
+  const reading = whole(text, civil);
+  if (reading.moment.kind !== "civil" || reading.moment.hour === undefined) return null;
+  if (reading.moment.zone !== undefined) return reading;
   const exact = zoneOf(zone.name) !== null;
-  return { ...reading, moment: { ...moment, zone: zone.name }, end: zone.end, exact };
+  return { ...reading, moment: { ...reading.moment, zone: zone.name }, exact };
+}
+
+/** A date or clock with what stands behind it: the clock, the zone, the date. */
+function whole(text: string, civil: CivilReading): Reading {
+  const timed = withClock(text, civil);
+  const zone = timed.moment.hour === undefined ? null : zoneAt(text, timed.end);
+  const dated = withDate(text, { ...timed, end: zone?.end ?? timed.end });
+  const { moment, name: notation, end } = dated;
+  if (zone !== null) {
+    const exact = zoneOf(zone.name) !== null;
+    return { moment: { ...moment, zone: zone.name }, notation, end, exact };
+  }
+  const late = end === timed.end ? null : zoneAt(text, end);
+  if (late === null) return { moment, notation, end, exact: false };
+  const exact = zoneOf(late.name) !== null;
+  return { moment: { ...moment, zone: late.name }, notation, end: late.end, exact };
 }
 
 function partsMs(groups: Groups): number {
@@ -206,17 +176,24 @@ function partsMs(groups: Groups): number {
   return Math.round((((d ?? 0) * 24 + (h ?? 0)) * 60 + (m ?? 0)) * 60_000 + (s ?? 0) * 1000);
 }
 
-/** All parts add up: `4 days 13 hours 8 minutes`, `5h37m42s`. */
+/** All parts add up: `4 days 13 hours 8 minutes`, `5h37m42s`, `an hour and a half`. */
 function duration({ groups, text, end }: Found): { moment: Moment; end: number } {
   let ms = partMs(groups);
   let last = end;
+  let unit = groups["unit"] ?? "";
   for (let n = 1; n < MOST_PARTS; n++) {
     BETWEEN.lastIndex = last;
     PART.lastIndex = last + (BETWEEN.exec(text)?.[0].length ?? 0);
     const part = PART.exec(text);
     if (part === null) break;
     ms += partMs(part.groups ?? {});
+    unit = part.groups?.["unit"] ?? unit;
     last = part.index + part[0].length;
+  }
+  AND_A_HALF.lastIndex = last;
+  if (AND_A_HALF.test(text)) {
+    ms += unitMs(unit) / 2;
+    last = AND_A_HALF.lastIndex;
   }
   return { moment: { kind: "wait", ms: Math.round(ms) }, end: last };
 }
@@ -226,39 +203,4 @@ function partMs(groups: Groups): number {
   const number = /^\d{1,3}(?:,\d{3})+$/.test(count) ? count.replaceAll(",", "") : count;
   const value = spokenNumbers[number] ?? Number(number.replace(",", "."));
   return value * unitMs(groups["unit"] ?? "");
-}
-
-/** A date, a clock, or both; null when the numbers are none. */
-function civil({ groups }: Pick<Found, "groups">): { moment: NamedCivil } | null {
-  const numbers = { ...dateOf(groups), ...clockOf(groups) };
-  const { month = 1, day = 1, hour = 0, minute = 0 } = numbers;
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59) return null;
-  return { moment: { kind: "civil", ...numbers } };
-}
-
-function dateOf({ year, month, day, weekday, near }: Groups): Partial<NamedCivil> {
-  const named = MONTHS.indexOf((month ?? "").slice(0, 3)) + 1;
-  return {
-    ...(year !== undefined && { year: Number(year) }),
-    ...(month !== undefined && { month: named === 0 ? Number(month) : named }),
-    ...(day !== undefined && { day: Number(day) }),
-    ...(weekday !== undefined && { weekday: WEEKDAYS.indexOf(weekday.slice(0, 3)) }),
-    ...(near !== undefined && { inDays: near === "tomorrow" ? 1 : 0 }),
-  };
-}
-
-function clockOf({ hour, minute, second, half, word, near }: Groups): Partial<NamedCivil> {
-  if (word !== undefined) {
-    // Midnight ends the day that is named beside it: `tonight at midnight`.
-    const night = near !== undefined && near !== "tomorrow" && word === "midnight";
-    return { hour: word === "noon" ? 12 : 0, ...(night && { inDays: 1 }) };
-  }
-  if (hour === undefined) return {};
-  const number = Number(hour);
-  const shown = half === undefined ? number : (number % 12) + (half === "p" ? 12 : 0);
-  return {
-    hour: half !== undefined && number > 12 ? 24 : shown,
-    ...(minute !== undefined && { minute: Number(minute) }),
-    ...(second !== undefined && { second: Number(second) }),
-  };
 }

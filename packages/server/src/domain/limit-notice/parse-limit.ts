@@ -11,6 +11,7 @@ import { plainText } from "./plain-text.ts";
 import { type Reason, reasonOf } from "./reason.ts";
 import { recoveryOf, retryAfterHints } from "./recovery.ts";
 import { scopeOf } from "./scope.ts";
+import { windowsIn, withoutOpenWindows } from "./windows.ts";
 
 /** What the parser concludes. */
 export type LimitVerdict = {
@@ -37,14 +38,21 @@ export type LimitVerdict = {
 export function parseLimit(input: LimitInput): LimitVerdict {
   const notice = readNotice(input);
   const text = plainText(notice.message);
-  const fields = textFields(text);
+  const windows = windowsIn(text);
+  // The times of open windows say nothing.
+  const { lined, joined } = text;
+  const fields = textFields(
+    windows.from < 0
+      ? text
+      : { lined: withoutOpenWindows(lined), joined: withoutOpenWindows(joined) },
+  );
   const buckets = readBuckets(headerFields(notice.headers), "headers");
   const textBuckets = readBuckets(fields, "text");
   const hasRetryAfter = retryAfterHints(notice.headers).length > 0;
-  const verdict = reasonOf({ notice, text, buckets, textBuckets, hasRetryAfter });
+  const verdict = reasonOf({ notice, text, buckets, textBuckets, windows, hasRetryAfter });
   const { reason, rule, confidence } = verdict;
   if (reason === "none") return { reason, recovery_at: null, scope: "account", rule, confidence };
-  const recovery = recoveryOf(reason, { notice, text, fields, buckets, textBuckets });
+  const recovery = recoveryOf(reason, { notice, text, fields, buckets, textBuckets, windows });
   if (recovery === null)
     return { reason, recovery_at: null, ...scopeOf(reason, text), rule, confidence };
   return {

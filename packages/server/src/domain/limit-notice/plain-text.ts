@@ -53,6 +53,13 @@ const steps: readonly Step[] = [
   [/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0)],
   [/[\u2018\u2019\u02bc\u00b4]/g, "'"],
   [/[\u201c\u201d\u201e\u00ab\u00bb]/g, '"'],
+  // Marks of documents: what they stress stays.
+  [/(?<![/*])\*\*(?![/*])/g, ""],
+  [/\[([^[\]()\n]{1,80})\]\((https?:[^()\s]{1,200})\)/g, "$1 ($2)"],
+  [/<\/?(?:b|i|em|strong|time|span|u|small|mark)(?: [^<>\n]{0,100})?>/gi, ""],
+  [/[\u2010\u2011\u2212]/g, "-"],
+  [/(?<=\d) ?\u00bd/g, ".5"],
+  [/\u00bd/g, "0.5"],
   // Frames, bullets and dingbats; control characters; every kind of blank.
   [/[\u2500-\u2501\u2504-\u2505\u2550\u2580-\u259f\u23ba-\u23bf\u25a0-\u25ff]/g, " "],
   // oxlint-disable-next-line no-control-regex -- control characters are what this removes
@@ -62,6 +69,8 @@ const steps: readonly Step[] = [
   [/\u2502{0,4}\n\u2502{0,4}/g, "\n"],
   [/\u2502/g, " "],
   [/\n /g, "\n"],
+  // Quoted lines, but not the commands of a shell.
+  [/\n> (?=[a-z\d"'{(])(?!(?:npm|node|git|python|cargo|go|curl) )/gi, "\n"],
 ];
 
 /**

@@ -14,6 +14,7 @@ import type { PlainText } from "./plain-text.ts";
 import { type RefusalWords, refusalWords, type Subject } from "./refusal-words.ts";
 import { sentenceBefore, sentenceBehind } from "./sentence.ts";
 import { statusIn } from "./status-words.ts";
+import type { Windows } from "./windows.ts";
 
 /** Why an agent is stopped, or that it is not. */
 export type Reason = "rate_limit" | "quota" | "billing" | "overloaded" | "none";
@@ -31,6 +32,7 @@ export type Evidence = {
   readonly text: PlainText;
   readonly buckets: Buckets;
   readonly textBuckets: Buckets;
+  readonly windows: Windows;
   readonly hasRetryAfter: boolean;
 };
 
@@ -63,7 +65,9 @@ export function reasonOf(evidence: Evidence): Verdict {
   // What comes well behind it is another notice.
   const large = lastTooLarge(text);
   if (large >= 0 && last - large < 300) return none("request-too-large", 0.95);
-  if (notice.status === null && lastOver(text) > last && last >= 0) return none("over-again", 0.8);
+  const { windows } = evidence;
+  const over = Math.max(lastOver(text), windows.open ? windows.from : -1);
+  if (notice.status === null && over > last && last >= 0) return none("over-again", 0.8);
   const notices = lastNotice(signals, text.lined);
   const told = tellingOf(notices);
   if (told !== null) return fromWords(told, notices, evidence);
@@ -75,10 +79,20 @@ function none(rule: string, confidence: number): Verdict {
 }
 
 /** A status, or buckets without words. */
-function fromNumbers({ notice, text, buckets, textBuckets, hasRetryAfter }: Evidence): Verdict {
+function fromNumbers({
+  notice,
+  text,
+  buckets,
+  textBuckets,
+  windows,
+  hasRetryAfter,
+}: Evidence): Verdict {
   const { status } = notice;
-  const failed = status === null || status >= 400;
-  if (failed && (buckets.empty || textBuckets.empty)) {
+  const failed = status === null || status >= 400 || isFailure(text);
+  if (failed && windows.empty && !(status === null && lastOver(text) > windows.from)) {
+    return { reason: "quota", rule: "window-full", confidence: 0.9 };
+  }
+  if ((status === null || status >= 400) && (buckets.empty || textBuckets.empty)) {
     const window = buckets.window || textBuckets.window;
     if (window) return { reason: "quota", rule: "window-used-up", confidence: 0.9 };
     if (status !== null || hasRetryAfter) {
@@ -143,8 +157,10 @@ function fromWords(told: Signal, signals: readonly Signal[], evidence: Evidence)
 const LONG = anyOf("", [
   String.raw`\b(?:per|a|each) ?(?:day|week|month|hour)\b|perday|byday|per_day|per-day|\bdaily`,
   String.raw`\bweekly|\bmonthly|\bhourly|\bsession\b|\b5 ?-?h(?:ou)?r?\b|\d{1,2}[- ]hours?\b`,
-  String.raw`86400 ?s|\bday\b|\bweek\b|\bmonth\b|小时|每日|每天|每周|每月|当日|今日`,
+  String.raw`86400 ?s|\bday\b|\bweek\b|\bmonth\b|小时的?(?:使用|内|限|额|窗口|配额|上限)|每日|每小时|本周|本月|` +
+    String.raw`本日|每天|每周|每月|当日|今日`,
   String.raw`unified-\w{2,4}-status=rejected`,
+  "wochen|tages|monats|hebdomadaire|journali|mensuel|semanal|diari|mensual|giornalier|diári",
 ]);
 const SHORT = anyOf("", [
   String.raw`\bper[-_ ]?(?:second|minute|min|sec)|\/ ?(?:min|minute|sec|second|s)\b|perminute`,
@@ -156,7 +172,7 @@ const USAGE = anyOf("", [
   String.raw`\busage\b|\bsession\b|\bplan\b|\bmessages?\b|\bprompts?\b|\bpremium\b|\bquota`,
   String.raw`\bsubscription|\bopus\b|\bsonnet\b|\bhaiku\b|\bfree\b|\btrial\b|\ballowance`,
   String.raw`\ballotment|\bcredits\b|\bdaily|\bweekly|\bmonthly|\bfair|\bcap\b|额度|配额|用量|使用上限`,
-  String.raw`\bcodex\b|\bcopilot\b|\bcursor\b|nutzung|utilisation|\buso\b`,
+  String.raw`\bcodex\b|\bcopilot\b|\bcursor\b|nutzung|utilisation|\buso\b|利用|使用`,
 ]);
 const RATE = anyOf("", [
   String.raw`\brate\b|\brequests?\b|\bthrottl|\btokens? per|\bconcurren|\bthroughput|\bqps\b`,
@@ -165,8 +181,8 @@ const RATE = anyOf("", [
 
 /** Which window is used up: a short one is a throttle, a long one a quota. */
 function windowOf(told: Signal, near: string, evidence: Evidence): "quota" | "rate_limit" {
-  const { text, buckets, textBuckets } = evidence;
-  if (buckets.window || textBuckets.window) return "quota";
+  const { text, buckets, textBuckets, windows } = evidence;
+  if (windows.window || buckets.window || textBuckets.window) return "quota";
   if (ROLLING.test(near)) return "rate_limit";
   const ids = /quotaid["': ]{1,6}\w{0,60}?per(day|minute|hour)/.exec(text.joined)?.[1];
   if (ids !== undefined && !/perday/.test(text.joined)) return "rate_limit";
@@ -220,7 +236,10 @@ function signalsIn(evidence: Evidence): Signal[] {
 /** Headers that say in words what is wrong. */
 function headerWords({ headers }: Notice): string {
   return [...headers]
-    .filter(([name]) => /error|reason|message|exceeded|www-auth/.test(name))
+    .filter(
+      ([name]) =>
+        !/overage|fallback/.test(name) && /error|reason|message|exceeded|www-auth/.test(name),
+    )
     .map(([, value]) => value.toLowerCase())
     .join("\n");
 }
@@ -251,6 +270,7 @@ function placesIn(
       const to = from + match[0].length;
       const before = searched.slice(Math.max(0, from - 48), from);
       const sentence = sentenceBefore(lined, from) + match[0] + sentenceBehind(lined, to);
+      if (/overage[\w-]{0,24}["']? ?[:=] ?["']?$/.test(before)) return [];
       if (words.subject === "limit" && isOther(match[0], before)) return [];
       if (words.subject !== "billing" && OF_PLACE.test(sentence)) return [];
       if (words.subject !== "billing" && warning.test(sentence) && !isFull(sentence)) return [];
@@ -267,7 +287,8 @@ const OF_MACHINE = /\b(?:disk|storage|memory|cpu|compute-resources|inotify|uploa
 /** Quotas of disks, browsers and clusters. */
 const OF_PLACE = anyOf("", [
   String.raw`\b(?:disk|setitem|localstorage|indexeddb|filesystem|inodes?|pods?|` +
-    String.raw`compute-resources|persistentvolumes?|mailbox|attachments?)\b`,
+    String.raw`compute-resources|persistentvolumes?|mailbox|attachments?|coupons?|vouchers?|` +
+    String.raw`withdrawals?|sms)\b`,
 ]);
 const PER_WINDOW = /\bper (?:day|hour|week|month|min)|\/ ?(?:day|min)|daily|weekly|monthly|tpm|tpd/;
 

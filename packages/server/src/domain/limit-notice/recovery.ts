@@ -21,6 +21,7 @@ export type TimeSources = {
   readonly fields: readonly Field[];
   readonly buckets: Buckets;
   readonly textBuckets: Buckets;
+  readonly windows: Buckets;
 };
 
 /** The instant in milliseconds, with the rule that found it. */
@@ -47,10 +48,11 @@ export function retryAfterHints(headers: ReadonlyMap<string, string>): Hint[] {
 
 /** When the agent may go on; null when nothing says so. */
 export function recoveryOf(reason: Reason, sources: TimeSources): Recovery | null {
-  const { notice, text, fields, buckets, textBuckets } = sources;
+  const { notice, text, fields, buckets, textBuckets, windows } = sources;
   const hints = [
     ...retryAfterHints(notice.headers),
     ...buckets.hints,
+    ...windows.hints,
     ...fieldHints(fields),
     ...textBuckets.hints,
     ...textHints(text),
@@ -68,6 +70,8 @@ export function recoveryOf(reason: Reason, sources: TimeSources): Recovery | nul
 }
 
 const CHINESE = /[\u4e00-\u9fff]/;
+/** Japanese and Korean use Chinese signs too. */
+const OTHER_EASTERN = /[\u3040-\u30ff\uac00-\ud7a3]/;
 const CHINESE_PROVIDER = anyOf("", [
   String.raw`zhipu|glm|z\.?ai|bigmodel|moonshot|kimi|alibaba|bailian|dashscope|qwen|minimax`,
   "volc|ark|deepseek|baidu|tencent|hunyuan",
@@ -78,7 +82,9 @@ function calendarOf({ base, localZone, provider }: Notice, { folded }: PlainText
   const local = (localZone === null ? null : zoneOf(localZone)) ?? utc;
   const beijing = zoneOf("beijing") ?? utc;
   const chinese =
-    CHINESE.test(folded) || CHINESE_PROVIDER.test(provider) || /["[ ]1308\b/.test(folded);
+    (CHINESE.test(folded) && !OTHER_EASTERN.test(folded)) ||
+    CHINESE_PROVIDER.test(provider) ||
+    /["[ ]1308\b/.test(folded);
   const zones: Zone[] = chinese ? [beijing, local, utc] : [local];
   const window = /\b(\d{1,2})[- ]?(?:hours?|h|小时) ?(?:usage |session )?(?:limit|的|window)/.exec(
     folded,

@@ -4,6 +4,8 @@
 // Leaves to others: whether the words are a refusal at all (mere-talk.ts, not-exhausted.ts), the
 // reason that results (reason.ts).
 
+import { refusalWordsAbroad } from "./refusal-words-abroad.ts";
+
 /** Why somebody is stopped. `limit`: the words around say which of them. */
 export type Subject = "billing" | "overloaded" | "quota" | "rate_limit" | "limit" | "current_quota";
 
@@ -34,8 +36,8 @@ const LIMIT =
 /** Words between; none of them ends a sentence, and no verb that turns it round. */
 const SOME = String.raw`(?:[\w'$%-]{1,24}(?:\.\d)? ){0,6}?`;
 
-/** Every way to be refused that is known. */
-export const refusalWords: readonly RefusalWords[] = [
+/** The ways to be refused of English, of identifiers, and of short words of other languages. */
+const own: readonly RefusalWords[] = [
   {
     name: "credits-used-up",
     subject: "billing",
@@ -168,7 +170,8 @@ export const refusalWords: readonly RefusalWords[] = [
     subject: "quota",
     strength: 3,
     pattern: all(
-      String.raw`\bout of (?:(?:your|free|fast|premium|daily|weekly|monthly|included|extra|codex|` +
+      String.raw`\bout of (?:(?:your|call|volume|bandwidth|free|fast|premium|daily|weekly|` +
+        String.raw`monthly|included|extra|codex|` +
         "claude|available|pro|agent|chat|all|the|model|high-speed) ){0,4}(?:messages|" +
         "requests|prompts|queries|usage|quota|generations|completions|interactions|calls|" +
         String.raw`searches)\b`,
@@ -183,8 +186,8 @@ export const refusalWords: readonly RefusalWords[] = [
         String.raw`in)(?: \w{1,12})` +
         String.raw`{1,4}?)? (?:is |was |has been |now )?(?:used up|exhausted|spent)\b`,
       String.raw`\b(?:quota|limit|usage|allowance) (?:is )?(?:100 ?% used|at 100 ?%)`,
-      "使用上限|用量上限|已达(?:到)?[^。\\n]{0,16}上限|(?:额度|配额|次数|用量)(?:已)?(?:用完|用尽|耗尽|超限)",
-      "超出[^。\\n]{0,10}(?:配额|额度)|利用上限|사용(?:량)? 한도",
+      "(?:使用|用量)上限已?经?(?:[到达]|用完)|已达(?:到)?[^。\\n]{0,16}上限|(?:额度|配额|次数|用量)(?:已)?(?:用完|用尽|耗尽|超限)",
+      "超出[^。\\n]{0,10}(?:配额|额度)",
     ),
   },
   {
@@ -203,7 +206,7 @@ export const refusalWords: readonly RefusalWords[] = [
     subject: "quota",
     strength: 2,
     pattern: all(
-      String.raw`\b(?:usage_limit_(?:reached|exceeded)|usagelimit(?:reached|exceeded)?error|` +
+      String.raw`\b(?:usage_limit_(?:reached|exceeded)|usagelimit(?:reached|exceeded)(?:error)?|` +
         String.raw`freeusagelimiterror|\w{0,24}usagelimiterror|quota_?exceeded|` +
         String.raw`quotaexceedederror|` +
         "quota_?exhausted|quota_?limit_?reached|terminalquotaerror|(?:session|daily|weekly|" +
@@ -243,7 +246,8 @@ export const refusalWords: readonly RefusalWords[] = [
       String.raw`\bexceeded rate limit`,
       String.raw`\brequests? (?:has |have )?exceeded\b[^.\n]{0,30}\brate\b`,
       "请求(?:过多|太频繁|过于频繁|过快)|频率|限流|速率限制|请求数限制|最多请求|访问过快|并发数?(?:过高|超)|冷却中",
-      "レート(?:制限|リミット)|リクエストが多すぎ|요청이 너무 많|zu viele anfragen|trop de requêtes",
+      "レート(?:制限|リミット)(?:に達し|を超え|中|されて|がかか|に(?:より|よって)|[!。:]|$|\\n)|リクエストが多すぎ|요청이 너무 많|" +
+        "zu viele anfragen|trop de requêtes",
       "demasiadas solicitudes|muitas solicitações|troppe richieste|слишком много запросов",
       "превышен лимит",
     ),
@@ -261,6 +265,12 @@ export const refusalWords: readonly RefusalWords[] = [
         "limit_requests|limit_burst_rate|request_?burst_?too_?fast|" +
         String.raw`requestthrottled\w{0,10}|user_global_rate_limited|ratelimited|slow_down)\b`,
       String.raw`\bresource_?exhausted\b`,
+      String.raw`["'](?:error|reason|code|kind|category|\w{1,12}_?code|error_?(?:type|` +
+        String.raw`kind))["'] ?: ?` +
+        String.raw`["'](?:[a-z]{1,12}_)?(?:rate[_-]?limits?|throttled)["']`,
     ),
   },
 ];
+
+/** Every way to be refused that is known. */
+export const refusalWords: readonly RefusalWords[] = [...own, ...refusalWordsAbroad];

@@ -18,6 +18,7 @@ const ties: readonly RegExp[] = [
     String.raw`\b(?:limit|quota|capacity|requests|exceeded|available|overloaded|demand)` +
       String.raw`(?: \w{1,12}){0,3}? (?:for|on|of) (?:the )?(?:base )?(?:model:? )?${NAME}`,
   ),
+  new RegExp(String.raw`limit_?type["']? ?[:=] ?["']?[a-z]{3,8}_(?:day|hour|week)_${NAME}`),
   new RegExp(String.raw`quotadimensions["': {]{1,8}[^{}]{0,80}?model["']?: ?${NAME}`),
   new RegExp(String.raw`\b(?:limit: \d{1,12}, |base )model:? ${NAME}`),
   new RegExp(

@@ -10,7 +10,8 @@ export type StatusInText = { readonly status: number; readonly from: number; rea
 
 /** Not a size, a count or a share. */
 const NUMBER =
-  "(?<status>429|402|529)(?![\\d%]|\\.\\d| ?(?:requests?|tests?|ms|bytes|files|lines|items|rows|" +
+  "(?<status>429|402|529)(?![\\d%]|: ?\\d{1,9}(?:,|\\}|$| \\w{1,8}:)|\\.\\d|" +
+  " ?(?:requests?|tests?|ms|bytes|files|lines|items|rows|" +
   "times|calls|tokens|errors|seconds|minutes|passed|of|more)\\b)";
 
 /** With a word before, or a reason phrase behind. */
@@ -41,6 +42,7 @@ export function statusIn({ folded }: PlainText, outer: number | null): StatusInT
   }
   const last = found.toSorted((a, b) => a.index - b.index).at(-1);
   if (last === undefined) return null;
-  const { index: from } = last;
-  return { status: Number(last.groups?.["status"]), from, to: from + last[0].length };
+  const status = last.groups?.["status"] ?? "";
+  const to = last.index + last[0].length;
+  return { status: Number(status), from: last.index + last[0].lastIndexOf(status), to };
 }

@@ -12,20 +12,25 @@ const units: readonly (readonly [words: string, ms: number])[] = [
   ["ms msec msecs millis millisecond milliseconds 毫秒 ミリ秒", 1],
   [
     "s sec secs second seconds sekunde sekunden seconde secondes segundo segundos secondi " +
-      "секунд секунды секунду сек 秒钟 秒 초",
+      "secondo seconden sekunder sekund sekundy saniye " +
+      "секунд секунды секунду сек 秒钟 秒鐘 秒間 秒 초",
     SECOND,
   ],
   [
     "m min mins minute minutes minuten minuto minutos minuti минут минуты минуту мин " +
-      "分钟 分鐘 分 분",
+      "minuut minuter minut minuty dakika хвилин хвилини 分钟 分鐘 分間 分 분",
     MINUTE,
   ],
   [
-    "h hr hrs hour hours stunde stunden std heure heures hora horas ore час часа часов ч " +
-      "个小时 小时 小時 時間 시간",
+    "h hr hrs hour hours stunde stunden std heure heures hora horas ora ore час часа часов ч " +
+      "uur uren timmar timer godzin godziny saat годин години 个小时 個小時 小时 小時 時間 시간",
     HOUR,
   ],
-  ["d day days tag tage tagen jour jours día días dia dias giorni день дня дней 天 日間 일", DAY],
+  [
+    "d day days tag tage tagen jour jours día días dia dias giorno giorni dag dagen dagar dni " +
+      "gün день дня дней днів 天 日間 일",
+    DAY,
+  ],
   ["w wk wks week weeks woche wochen semaine semaines semana semanas 周 週間", 7 * DAY],
   ["month months monat monate mois mes meses 个月", 30 * DAY],
 ];
@@ -40,6 +45,17 @@ export const UNIT_WORDS = [...lengths.keys()].toSorted((a, b) => b.length - a.le
 /** Numbers in words, as far as they stand before a unit. */
 export const spokenNumbers: Readonly<Record<string, number>> = {
   "half an": 0.5,
+  "half a": 0.5,
+  "one and a half": 1.5,
+  "two and a half": 2.5,
+  einer: 1,
+  eine: 1,
+  einem: 1,
+  une: 1,
+  un: 1,
+  una: 1,
+  uma: 1,
+  um: 1,
   a: 1,
   an: 1,
   one: 1,

@@ -58,8 +58,36 @@ const spoken: Readonly<Record<string, string>> = {
   kst: "+09:00",
   aest: "+10:00",
   aedt: "+11:00",
+  brt: "-03:00",
+  art: "-03:00",
+  akst: "-09:00",
+  akdt: "-08:00",
+  hst: "-10:00",
+  mez: "+01:00",
+  mesz: "+02:00",
+  sast: "+02:00",
+  trt: "+03:00",
+  мск: "+03:00",
+  pkt: "+05:00",
+  wib: "+07:00",
+  awst: "+08:00",
+  acst: "+09:30",
+  acdt: "+10:30",
+  nzst: "+12:00",
+  nzdt: "+13:00",
   beijing: "+08:00",
   北京时间: "+08:00",
+  北京時間: "+08:00",
+  中国标准时间: "+08:00",
+  台北時間: "+08:00",
+  日本時間: "+09:00",
+  日本时间: "+09:00",
+  한국시간: "+09:00",
+  "한국 시간": "+09:00",
+  "heure de paris": "Europe/Paris",
+  "hora de madrid": "Europe/Madrid",
+  "hora de brasília": "-03:00",
+  "deutscher zeit": "Europe/Berlin",
 };
 
 const SPOKEN_WORDS = Object.keys(spoken)
@@ -71,6 +99,7 @@ const ZONE = new RegExp(
     String.raw`|(?:utc|gmt) ?(?<sign>[+-])(?<hours>\d{1,2})(?::?(?<minutes>\d\d))?` +
     String.raw`|(?<word>${SPOKEN_WORDS})(?![a-z0-9_/])(?: (?:standard |daylight )?time)?` +
     String.raw`|(?<offset>[+-]\d\d:?\d\d)(?!\d)` +
+    String.raw`|(?<short>[+-]\d\d)(?![\d:])` +
     ")[)\\]]?",
   "y",
 );
@@ -84,6 +113,7 @@ export function zoneAt(text: string, at: number): { name: string; end: number } 
   if (found["area"] !== undefined) return { name: found["area"], end };
   if (found["word"] !== undefined) return { name: found["word"], end };
   if (found["offset"] !== undefined) return { name: found["offset"], end };
+  if (found["short"] !== undefined) return { name: `${found["short"]}:00`, end };
   const hours = (found["hours"] ?? "").padStart(2, "0");
   return { name: `${found["sign"]}${hours}:${found["minutes"] ?? "00"}`, end };
 }

@@ -14,6 +14,7 @@ import { findRuntimes } from "../../store/runtimes.ts";
 import type { ClaimInput, Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { detailOf } from "../queries/views.ts";
+import { knowAgents } from "./agents.ts";
 import { joinAttemptKey } from "../keys.ts";
 import type { Granted } from "../services/flush/items.ts";
 
@@ -24,6 +25,8 @@ export async function claim(
   call: { origin: Origin; signal: AbortSignal },
 ): Promise<wire.ClaimResponse | Refusal> {
   await rememberRuntime(parts, projectId, input.runtime);
+  const named = input.agents.map(({ name }) => name);
+  if (named.length > 0) await knowAgents(parts, projectId, named, call.origin);
   const { waitMs, ...rest } = input;
   const item = { kind: "claim", projectId, ...rest, origin: call.origin } as const;
   const found = await parts.dispatcher.claim(item, waitMs, call.signal);
@@ -33,7 +36,9 @@ export async function claim(
     await giveBack(parts, projectId, found.grants);
     return { claims: [] };
   }
-  return { claims: await describe(parts, projectId, found.grants, found.at) };
+  const claims = await describe(parts, projectId, found.grants, found.at);
+  parts.traces?.claimed(found.grants, call.origin);
+  return { claims };
 }
 
 /**
@@ -83,12 +88,13 @@ async function describe(
       grant.detail ??= rows.find((row) => row.id === grant.run.id) ?? null;
     }
   }
-  return grants.flatMap((grant) => claimOf(projectId, grant, at));
+  return grants.flatMap((grant) => claimOf(parts, projectId, grant, at));
 }
 
-function claimOf(projectId: string, grant: Granted, at: number): wire.Claim[] {
+function claimOf(parts: Parts, projectId: string, grant: Granted, at: number): wire.Claim[] {
   if (grant.detail === null || !isLeased(grant.run)) return [];
   const { id, fencingToken, lease } = grant.run;
+  const { traceparent } = grant.detail;
   const names = { projectId, runId: id, token: fencingToken };
   return [
     {
@@ -100,8 +106,10 @@ function claimOf(projectId: string, grant: Granted, at: number): wire.Claim[] {
       child_key: joinAttemptKey({ ...names, child: true, secret: grant.childSecret }),
       side_effect_token: toTypeId("run", id),
       agent: grant.agent,
+      account: grant.account,
       lease_ms: lease.leaseMs,
       time_left_ms: timeLeftMs(grant.run, at),
+      traceparent: parts.traces?.traceparentOfAttempt(traceparent, grant.attemptId) ?? traceparent,
     },
   ];
 }

@@ -16,6 +16,7 @@ import { readRuns } from "../../store/runs.ts";
 import type { HeartbeatInput, Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import type { Answer } from "../services/flush/items.ts";
+import { knowAgents } from "./agents.ts";
 
 type RunAnswer = Extract<Answer, { kind: "run" }>;
 
@@ -25,6 +26,7 @@ export async function heartbeat(
   input: HeartbeatInput,
   origin: Origin,
 ): Promise<wire.HeartbeatResponse | Refusal> {
+  if (input.agents.length > 0) await knowAgents(parts, projectId, input.agents, origin);
   const presence = parts.control.add({
     kind: "presence",
     projectId,
@@ -101,6 +103,10 @@ async function directivesOfEnded(
   });
 }
 
+function killedBy({ endCause }: Run): "deadline" | "budget" | "kill" {
+  return endCause === "deadline" || endCause === "budget" ? endCause : "kill";
+}
+
 /** What the holder of this run must hear now; null when nothing. */
 export function directiveFor(run: Run): wire.Directive | null {
   if (run.attemptId === null) return null;
@@ -112,10 +118,11 @@ export function directiveFor(run: Run): wire.Directive | null {
       : { kind: "cancel", ...names, reason, grace_ms: limits.cancelGraceMs };
   }
   if (run.attemptEnd === "killed") {
-    return { kind: run.endCause === "deadline" ? "deadline" : "kill", ...names, reason };
+    return { kind: killedBy(run), ...names, reason };
   }
   if (run.attemptEnd === "released" && run.statusReason === "stopped") {
     return { kind: "stop", ...names, reason };
   }
-  return run.attemptEnd === "lost" ? { kind: "fenced", ...names, reason } : null;
+  const taken = run.attemptEnd === "lost" || run.phase === "waiting_approval_suspended";
+  return taken ? { kind: "fenced", ...names, reason } : null;
 }

@@ -1,11 +1,10 @@
-// Seldom verbs of operators and workers about things that are not runs: runtimes, queues, projects,
-// keys. Promises: each is one short transaction that changes one row under its lock and writes one
+// Seldom verbs of operators and workers about things that are not runs: runtimes, queues, projects.
+// Promises: each is one short transaction that changes one row under its lock and writes one
 // event with actor and request id; a repeated request changes nothing and writes nothing.
 // Leaves to others: what these rows block (`admit`).
 
 import type * as wire from "@signalbox/sdk";
 import type { HouseEventType } from "../../domain/event.ts";
-import type { Role } from "../../domain/key.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
 import type { JsonObject } from "../../domain/run.ts";
@@ -13,15 +12,19 @@ import type { Runner } from "../../store/db.ts";
 import type { EventRow } from "../../store/events.ts";
 import { appendEvents } from "../../store/events.ts";
 import { readNow } from "../../store/flushes.ts";
-import { insertKey, revokeKey as revokeKeyRow } from "../../store/keys.ts";
-import { insertProject, listQueues, nextProjectSeq, setQueuePause } from "../../store/projects.ts";
+import {
+  insertProject,
+  listQueues,
+  nextProjectSeq,
+  readProjects,
+  setQueuePause,
+  setRetention,
+} from "../../store/projects.ts";
 import type { RuntimeRow } from "../../store/runtimes.ts";
 import { insertRuntime, lockRuntime, saveRuntime } from "../../store/runtimes.ts";
 import type { Origin } from "../contract.ts";
-import { newApiKey } from "../keys.ts";
 import type { Parts } from "../parts.ts";
-import { createOwnerKey } from "../queries/fleet.ts";
-import { keyOf, projectOf, runtimeOf } from "../queries/views.ts";
+import { projectOf, runtimeOf } from "../queries/views.ts";
 import { names } from "../services/hub.ts";
 
 export type Where = Pick<EventRow, "stream" | "streamId" | "seq" | "projectId">;
@@ -59,10 +62,14 @@ export async function registerRuntime(
     if (before === null) throw new Error("a runtime that was just inserted is not there");
     const after = merged(before, registration);
     const type = registrationEvent(before, after);
-    const saved = await saveRuntime(runner, {
-      ...after,
-      last_seq: before.last_seq + (type === null ? 0 : 1),
-    });
+    const saved = await saveRuntime(
+      runner,
+      {
+        ...after,
+        last_seq: before.last_seq + (type === null ? 0 : 1),
+      },
+      parts.context.offsetMs(),
+    );
     if (type !== null) {
       const where: Where = {
         stream: "runtime",
@@ -77,6 +84,33 @@ export async function registerRuntime(
   });
   parts.context.runtimes.set(`${projectId}/${name}`, row);
   parts.hub.ring(names.work(projectId));
+  return runtimeOf(row);
+}
+
+/** Takes no new work from now on; what it holds it may finish. */
+export async function drainRuntime(
+  parts: Parts,
+  projectId: string,
+  name: string,
+  call: { reason: string; origin: Origin },
+): Promise<wire.Runtime | Refusal> {
+  const { reason, origin } = call;
+  const row = await parts.writer.within([projectId], async (runner) => {
+    const before = await lockRuntime(runner, projectId, name);
+    if (before === null || before.state === "draining") return before;
+    const last_seq = before.last_seq + 1;
+    const saved = await saveRuntime(
+      runner,
+      { ...before, state: "draining", last_seq },
+      parts.context.offsetMs(),
+    );
+    const where: Where = { stream: "runtime", streamId: saved.id, seq: last_seq, projectId };
+    const entry = { type: "runtime.draining", source: "operator", data: { name, reason } } as const;
+    await record(parts, runner, where, { ...entry, origin });
+    return saved;
+  });
+  if (row === null) return refuse("not_found", `There is no runtime "${name}".`);
+  parts.context.runtimes.set(`${projectId}/${name}`, row);
   return runtimeOf(row);
 }
 
@@ -166,53 +200,31 @@ export async function createProject(
   return projectOf(row);
 }
 
-export async function createKey(
-  parts: Parts,
-  projectId: string | null,
-  input: { name: string; roles: readonly Role[]; expiresAt: number | null },
-  origin: Origin,
-): Promise<wire.CreatedKey | Refusal> {
-  if (projectId === null) return createOwnerKey(parts, input);
-  const { prefix, key, digest } = newApiKey();
-  const id = parts.newId();
-  const { name, roles, expiresAt } = input;
-  const row = await parts.writer.within([projectId], async (runner) => {
-    const made = await insertKey(runner, { id, prefix, projectId, name, roles, digest, expiresAt });
-    await recordOnProject(parts, runner, projectId, {
-      type: "key.created",
-      source: "operator",
-      data: { key: prefix, name, roles: [...roles] },
-      origin,
-    });
-    return made;
-  });
-  return { ...keyOf(row), key };
-}
-
-export async function revokeKey(
+/** How long ended runs are kept; `days` null: for ever. */
+export async function changeRetention(
   parts: Parts,
   projectId: string,
-  keyId: string,
+  days: number | null,
   origin: Origin,
-): Promise<wire.ApiKey | Refusal> {
-  const revoking = parts.writer.within([projectId], async (runner) => {
-    const revoked = await revokeKeyRow(runner, projectId, keyId);
-    if (revoked === null) return null;
-    await recordOnProject(parts, runner, projectId, {
-      type: "key.revoked",
-      source: "operator",
-      data: { key: revoked.prefix, name: revoked.name },
-      origin,
-    });
-    return revoked;
+): Promise<wire.Project | Refusal> {
+  const row = await parts.writer.within([projectId], async (runner) => {
+    const changed = await setRetention(runner, projectId, days);
+    if (changed === null) return (await readProjects(runner, [projectId]))[0] ?? null;
+    const where: Where = {
+      stream: "project",
+      streamId: projectId,
+      seq: changed.last_seq,
+      projectId,
+    };
+    const data = { retention_days: days };
+    const entry = { type: "project.changed", source: "operator", data } as const;
+    await record(parts, runner, where, { ...entry, origin });
+    return changed;
   });
-  // Also when it cannot be told whether it was committed.
-  const row = await revoking.finally(() => parts.keys.forget());
-  if (row === null) return refuse("not_found", "There is no such key in this project.");
-  return keyOf(row);
+  return row === null ? refuse("not_found", "There is no such project.") : projectOf(row);
 }
 
-async function recordOnProject(
+export async function recordOnProject(
   parts: Parts,
   runner: Runner,
   projectId: string,

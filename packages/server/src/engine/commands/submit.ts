@@ -24,6 +24,24 @@ export async function submit(
   specs: readonly NewRun[],
   origin: Origin,
 ): Promise<SubmitResult[]> {
+  const { traces } = parts;
+  if (traces === null) return submitAll(parts, projectId, specs, origin);
+  const traced = traces.submitting(specs, projectId);
+  let results: SubmitResult[] = [];
+  try {
+    results = await submitAll(parts, projectId, traced.specs, origin);
+  } finally {
+    traced.end(results.map((one) => (isRefusal(one) ? null : one.run.id)));
+  }
+  return results;
+}
+
+async function submitAll(
+  parts: Parts,
+  projectId: string,
+  specs: readonly NewRun[],
+  origin: Origin,
+): Promise<SubmitResult[]> {
   const prepared = await prepare(parts, projectId, specs);
   const good = prepared.filter((one): one is Prepared => !isRefusal(one));
   const stored = good.length === 0 ? [] : await store(parts, projectId, good, origin);
@@ -121,7 +139,8 @@ async function store(
   prepared: readonly Prepared[],
   origin: Origin,
 ): Promise<SubmitResult[]> {
-  const lanes = await lanesOf(parts, projectId, prepared);
+  const specs = prepared.map(({ spec }) => spec);
+  const lanes = await lanesOf(parts, projectId, specs);
   const item: SubmitItem = {
     kind: "submit",
     projectId,
@@ -170,17 +189,17 @@ async function replayed(
  * Lane ids, from memory where known: lanes never change. Callers that need the same new lane at
  * the same time share one look.
  */
-async function lanesOf(
+export async function lanesOf(
   parts: Parts,
   projectId: string,
-  prepared: readonly Prepared[],
+  specs: readonly NewRun[],
 ): Promise<string[]> {
   const memory = parts.laneIds;
   if (memory.size > MAX_LANES_REMEMBERED) memory.clear();
   const missing = new Map<string, NewRun>();
-  const found = prepared.map((one) => {
-    const text = `${projectId}${laneText(one.spec)}`;
-    if (!memory.has(text)) missing.set(text, one.spec);
+  const found = specs.map((spec) => {
+    const text = `${projectId}${laneText(spec)}`;
+    if (!memory.has(text)) missing.set(text, spec);
     return text;
   });
   if (missing.size > 0) makeLanes(parts, projectId, missing);

@@ -1,26 +1,24 @@
-// explain: why a run is not running now, from the same `blocks` and `misfits` the claim uses.
+// explain: why a run is not running now, from the same law the claim asks.
 // Promises: reads only; names every reason that is true now, of the closed list; what it says
 // blocks is what a claim would refuse.
 // Leaves to others: words on screens.
 
 import type * as wire from "@signalbox/sdk";
-import type { Block, Candidate, Offer } from "../../domain/admit.ts";
-import { blocks, misfits } from "../../domain/admit.ts";
+import type { Block } from "../../domain/admission.ts";
+import { stateOf } from "../../domain/machine.ts";
 import type { PendingRun, Run } from "../../domain/run.ts";
 import { isEnded, isLeased } from "../../domain/run.ts";
 import type { LaneKey } from "../../domain/submission.ts";
-import { stateOf } from "../../domain/machine.ts";
+import { whyNot } from "../../domain/why.ts";
 import { toTypeId } from "../../std/ids.ts";
+import { readEstimates } from "../../store/allowances.ts";
 import { peekLiveByKey } from "../../store/claims.ts";
 import type { Runner } from "../../store/db.ts";
-import { readNow } from "../../store/flushes.ts";
-import { readPausedQueues, readProjects } from "../../store/projects.ts";
 import { countAhead } from "../../store/run-queries.ts";
 import { readRuns } from "../../store/runs.ts";
-import type { RuntimeRow } from "../../store/runtimes.ts";
-import { listRuntimes, readPresence } from "../../store/runtimes.ts";
 import { readLanes } from "../../store/specs.ts";
 import type { Parts } from "../parts.ts";
+import { namedBy, readSituation } from "./situation.ts";
 
 export async function explain(
   parts: Parts,
@@ -38,73 +36,20 @@ export async function explain(
 }
 
 async function pendingReasons(parts: Parts, runner: Runner, run: PendingRun): Promise<Block[]> {
-  const { projectId } = run;
-  const keys = run.concurrencyKey === null ? [] : [{ projectId, key: run.concurrencyKey }];
-  const [lanes, projects, paused, live, runtimes, presence, at] = await Promise.all([
+  const { projectId, concurrencyKey } = run;
+  const keys = concurrencyKey === null ? [] : [{ projectId, key: concurrencyKey }];
+  const [lanes, live, estimates] = await Promise.all([
     readLanes(runner, [run.laneId]),
-    readProjects(runner, [projectId]),
-    readPausedQueues(runner, [projectId]),
     keys.length === 0 ? new Map<string, number>() : peekLiveByKey(runner, keys),
-    listRuntimes(runner, projectId, "", 500),
-    readPresence(runner, projectId),
-    readNow(runner, parts.context.offsetMs()),
+    readEstimates(runner, [run.id]),
   ]);
   const lane = lanes[0] as LaneKey;
-  const project = projects[0];
-  const candidate: Candidate = { run, lane };
-  const general = blocks(candidate, {
-    at,
-    stopped:
-      project === undefined || project.stopped_at === null
-        ? null
-        : { reason: project.stop_reason ?? "", by: project.stopped_by ?? "" },
-    pausedQueues: new Map(
-      paused.map((queue) => [
-        queue.name,
-        { reason: queue.pause_reason ?? "", by: queue.paused_by ?? "" },
-      ]),
-    ),
-    liveByKey: new Map([...live.values()].map((count) => [run.concurrencyKey as string, count])),
-  });
-  return [...general, ...nobodyFits(lane, { runtimes, presence, at })];
-}
-
-type Fleet = {
-  runtimes: readonly RuntimeRow[];
-  presence: ReadonlyMap<string, string[]>;
-  at: number;
-};
-
-/** Reasons of the workers, when none that is online could do it. */
-function nobodyFits(lane: LaneKey, fleet: Fleet): Block[] {
-  const { runtimes, presence, at } = fleet;
-  const online = runtimes.filter(
-    (row) => row.state === "online" && row.last_heartbeat_at + row.deadline_s * 1000 > at,
-  );
-  if (online.length === 0) return [{ code: "no_agent", message: "No worker is online." }];
-  let fewest: Block[] | null = null;
-  for (const row of online) {
-    const found = misfits(lane, offerOf(row, presence.get(row.id) ?? []));
-    if (found.length === 0) return [];
-    if (fewest === null || found.length < fewest.length) fewest = found;
-  }
-  return fewest ?? [];
-}
-
-/**
- * What a registered runtime offers as far as it has said. Queues come with each claim and are taken
- * as fitting here; a registration without runners stands for the default runner.
- */
-function offerOf(row: RuntimeRow, agents: readonly string[]): Offer {
-  return {
-    id: 0,
-    runtime: row.name,
-    agents: agents.map((name) => ({ name, free: 1 })),
-    queues: null,
-    runners: new Set(row.runners.length === 0 ? ["default"] : row.runners),
-    capabilities: new Set(row.capabilities),
-    free: 1,
-  };
+  const named = namedBy([lane]);
+  const offsetMs = parts.context.offsetMs();
+  const { offers, facts } = await readSituation(runner, projectId, { named, offsetMs });
+  const liveByKey = new Map([...live.values()].map((count) => [concurrencyKey as string, count]));
+  const candidate = { run, lane, estimate: estimates.get(run.id) ?? null };
+  return whyNot(candidate, offers, { ...facts, liveByKey });
 }
 
 function pendingExplanation(
@@ -112,10 +57,11 @@ function pendingExplanation(
   found: readonly Block[],
   ahead: number,
 ): wire.Explanation {
-  const reasons = found.map(({ code, message, until }): wire.ExplainReason => ({
+  const reasons = found.map(({ code, message, until, facts }): wire.ExplainReason => ({
     code,
     message,
     until: until === undefined ? null : new Date(until).toISOString(),
+    ...(facts === undefined ? {} : { facts }),
   }));
   if (ahead > 0) {
     const message = `${ahead}${ahead === 1000 ? " or more" : ""} run(s) go first.`;
@@ -149,7 +95,9 @@ function standing(run: Run): wire.Explanation {
     const until = new Date(run.lease.expiresAt).toISOString();
     const who = run.agent === null ? run.runtime : `${run.agent} on ${run.runtime}`;
     const asked = run.cancelRequestedAt === null ? "" : " A cancel has been asked for.";
-    const summary = `Attempt ${run.fencingToken} by ${who} holds the lease until ${until}.${asked}`;
+    const waits = run.phase === "waiting_approval_held" ? "Waits for a person's answer. " : "";
+    const attempt = `Attempt ${run.fencingToken} by ${who}`;
+    const summary = `${waits}${attempt} holds the lease until ${until}.${asked}`;
     return { run_id: id, state, summary, reasons: [], ahead: null };
   }
   return { run_id: id, state, summary: "Waits for a person's answer.", reasons: [], ahead: null };

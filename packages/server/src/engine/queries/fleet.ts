@@ -1,18 +1,20 @@
-// What only the owner of the installation sees and makes: all projects, owner keys.
+// What only the owner of the installation sees: all projects, the installation's own trail.
 // Promises: the one place of commands and questions that acts as `house`; every list is bounded.
 // Leaves to others: letting only an owner key in (http).
 
 import type * as wire from "@signalbox/sdk";
-import type { Role } from "../../domain/key.ts";
-import {
-  findAnyProject,
-  listAllProjects,
-  listOwnerKeys,
-  saveOwnerKey,
-} from "../../store/house/control.ts";
-import { newApiKey } from "../keys.ts";
+import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import type { Runner } from "../../store/db.ts";
+import { findAnyProject, listAllProjects } from "../../store/house/control.ts";
+import type { InstallationRow } from "../../store/house/installation.ts";
+import { appendInstallationEvent, listInstallationEvents } from "../../store/house/installation.ts";
+import type { AuditFilter, PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import { keyOf, projectOf } from "./views.ts";
+import { rangeOf, reasonOf } from "./audit-views.ts";
+import { page } from "./page.ts";
+import { projectOf } from "./views.ts";
+
+const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /** A project by its UUID, TypeID-less name included; null when there is none. */
 export async function findProject(parts: Parts, idOrName: string): Promise<wire.Project | null> {
@@ -24,19 +26,53 @@ export async function listProjects(parts: Parts): Promise<wire.Project[]> {
   return (await parts.house.within([], listAllProjects)).map(projectOf);
 }
 
-export async function ownerKeys(parts: Parts): Promise<wire.ApiKey[]> {
-  return (await parts.house.within([], listOwnerKeys)).map(keyOf);
+/**
+ * A short transaction on what belongs to a project, or (null) to the installation alone: owner's
+ * keys and their sessions.
+ */
+export function withinScope<T>(
+  parts: Parts,
+  projectId: string | null,
+  use: (runner: Runner) => Promise<T>,
+): Promise<T> {
+  return projectId === null ? parts.house.within([], use) : parts.writer.within([projectId], use);
 }
 
-/** Makes an owner key; the answer is the only place that ever holds it. */
-export async function createOwnerKey(
+/** What happened to what belongs to no project, newest first. */
+export async function readInstallationAudit(
   parts: Parts,
-  input: { name: string; roles: readonly Role[]; expiresAt: number | null },
-): Promise<wire.CreatedKey> {
-  const { prefix, key, digest } = newApiKey();
-  const { name, roles, expiresAt } = input;
-  const row = await parts.house.within([], (runner) =>
-    saveOwnerKey(runner, { id: parts.newId(), prefix, name, roles, digest }, expiresAt),
+  filter: AuditFilter,
+  asked: PageInput,
+): Promise<wire.Page<wire.AuditEntry>> {
+  const before = asked.cursor === null ? LAST_UUID : fromTypeId("evt", asked.cursor);
+  if (before === null) return { items: [], has_more: false, next_cursor: null };
+  const { limit } = asked;
+  const rows = await parts.house.within([], (runner) =>
+    listInstallationEvents(runner, rangeOf(filter), { before, limit: limit + 1 }),
   );
-  return { ...keyOf(row), key };
+  return page(rows.map(installationEntryOf), limit, (last) => last.id);
+}
+
+/** An event of the installation, which is on no stream. */
+function installationEntryOf(row: InstallationRow): wire.AuditEntry {
+  return {
+    id: toTypeId("evt", row.id),
+    at: new Date(row.at).toISOString(),
+    type: row.type,
+    actor: row.actor,
+    actor_name: row.key_name,
+    request_id: row.request_id,
+    target: null,
+    reason: reasonOf(row.data),
+    data: row.data,
+    feed: null,
+  };
+}
+
+/** Records what happened to what belongs to no project. */
+export async function recordInstallation(
+  runner: Runner,
+  event: { id: string; type: string; actor: string; requestId: string; data: object },
+): Promise<void> {
+  await appendInstallationEvent(runner, event);
 }

@@ -1,11 +1,11 @@
-// Following: events of a run or a project as they are committed, from any point.
+// Following: events of a run as they are committed, from any point; directives; the end of a run.
 // Promises: listens before it looks, so nothing is missed in between; reads from the register
 // only, so order and completeness are the register's; a lost wake-up costs 2 s at most.
-// Leaves to others: frames on the wire (http/sse).
+// Leaves to others: the feed of a project (feed.ts), frames on the wire (http/sse).
 
 import type * as wire from "@signalbox/sdk";
 import { isEnded } from "../../domain/run.ts";
-import { readFeed, readStream } from "../../store/events.ts";
+import { readStream } from "../../store/events.ts";
 import { readRuns } from "../../store/runs.ts";
 import type { Parts } from "../parts.ts";
 import { directiveFor } from "../commands/heartbeat.ts";
@@ -58,30 +58,6 @@ async function readOnward(parts: Parts, projectId: string, runId: string, cursor
     const ended = run === undefined || (isEnded(run) && rows.length === 0);
     return { rows, ended };
   });
-}
-
-export async function* followProject(
-  parts: Parts,
-  projectId: string,
-  from: { afterFeed: number; signal: AbortSignal },
-): AsyncGenerator<wire.Event> {
-  let cursor = from.afterFeed;
-  while (!from.signal.aborted) {
-    const bell = parts.hub.listen(names.project(projectId));
-    try {
-      const after = cursor;
-      const rows = await parts.reader.within([projectId], (runner) =>
-        readFeed(runner, projectId, { after, type: null, limit: PAGE }),
-      );
-      for (const row of rows) {
-        cursor = row.feed;
-        yield eventOf(row);
-      }
-      if (rows.length < PAGE) await bell.wait(POLL_MS, from.signal);
-    } finally {
-      bell.stop();
-    }
-  }
 }
 
 /** What a runtime's workers must hear, as it happens on any server. */

@@ -1,30 +1,21 @@
-// Lists and single things as people read them: runs, attempts, events, runtimes, keys.
+// Lists and single things as people read them: runs, attempts, events, runtimes.
 // Promises: a page never repeats or skips a row (the cursor is the last id or number); limits hold
 // whatever is asked for; a foreign id is as absent as an unknown one.
 // Leaves to others: filters' validation (http).
 
 import type * as wire from "@signalbox/sdk";
 import { fromTypeId } from "../../std/ids.ts";
-import { readFeed, readStream } from "../../store/events.ts";
-import { listKeys } from "../../store/keys.ts";
+import { readStream } from "../../store/events.ts";
 import type { ListFilter } from "../../store/run-queries.ts";
 import { listAttempts, listRuns, readRunDetails } from "../../store/run-queries.ts";
 import { iso } from "../../store/run-rows.ts";
 import { findRuntimes, listRuntimes } from "../../store/runtimes.ts";
-import type { EventPageInput, PageInput, RunFilter } from "../contract.ts";
+import type { EventPageInput, PageInput, RunFilter, RuntimeFilter } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import { ownerKeys } from "./fleet.ts";
-import { attemptOf, detailOf, eventOf, keyOf, runtimeOf, summaryOf } from "./views.ts";
+import { page } from "./page.ts";
+import { attemptOf, detailOf, eventOf, runtimeOf, summaryOf } from "./views.ts";
 
-const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
-
-function page<T>(items: T[], limit: number, cursorOf: (last: T) => string): wire.Page<T> {
-  const more = items.length > limit;
-  const shown = more ? items.slice(0, limit) : items;
-  const last = shown.at(-1);
-  const next = more && last !== undefined ? cursorOf(last) : null;
-  return { items: shown, has_more: more, next_cursor: next };
-}
+export const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 export async function readRun(
   parts: Parts,
@@ -46,12 +37,12 @@ export async function readRunPage(
   if (before === null) return { items: [], has_more: false, next_cursor: null };
   const { limit } = asked;
   const rows = await parts.reader.within([projectId], (runner) =>
-    listRuns(runner, projectId, filterOf(filter), { before, limit: limit + 1 }),
+    listRuns(runner, projectId, listFilterOf(filter), { before, limit: limit + 1 }),
   );
   return page(rows.map(summaryOf), limit, (last) => last.id);
 }
 
-function filterOf(filter: RunFilter): ListFilter {
+export function listFilterOf(filter: RunFilter): ListFilter {
   const range = idRange(filter.text);
   return {
     states: filter.state ?? null,
@@ -109,28 +100,15 @@ export async function readRunEvents(
   return page(rows.map(eventOf), asked.limit, (last) => last.seq);
 }
 
-export async function readProjectEvents(
-  parts: Parts,
-  projectId: string,
-  asked: { afterFeed: number; limit: number; type?: string },
-): Promise<wire.Page<wire.Event>> {
-  const rows = await parts.reader.within([projectId], (runner) =>
-    readFeed(runner, projectId, {
-      after: asked.afterFeed,
-      type: asked.type ?? null,
-      limit: asked.limit + 1,
-    }),
-  );
-  return page(rows.map(eventOf), asked.limit, (last) => last.feed);
-}
-
 export async function readRuntimePage(
   parts: Parts,
   projectId: string,
+  filter: RuntimeFilter,
   asked: PageInput,
 ): Promise<wire.Page<wire.Runtime>> {
+  const after = asked.cursor ?? "";
   const rows = await parts.reader.within([projectId], (runner) =>
-    listRuntimes(runner, projectId, asked.cursor ?? "", asked.limit + 1),
+    listRuntimes(runner, projectId, filter, { after, limit: asked.limit + 1 }),
   );
   return page(rows.map(runtimeOf), asked.limit, (last) => last.name);
 }
@@ -144,10 +122,4 @@ export async function readRuntime(
     findRuntimes(runner, [{ projectId, name }]),
   );
   return rows[0] === undefined ? null : runtimeOf(rows[0]);
-}
-
-export async function readKeys(parts: Parts, projectId: string | null): Promise<wire.ApiKey[]> {
-  if (projectId === null) return ownerKeys(parts);
-  const rows = await parts.reader.within([projectId], (runner) => listKeys(runner, projectId));
-  return rows.map(keyOf);
 }

@@ -6,23 +6,53 @@
 import type { AttemptPrincipal, Principal } from "../contract.ts";
 import { rolePermissions } from "../../domain/key.ts";
 import { liveAttemptKeys } from "../../store/attempts.ts";
-import { digestOf, secretMatches, splitApiKey, splitAttemptKey } from "../keys.ts";
+import type { FoundKey } from "../../store/keys.ts";
+import { findSession } from "../../store/sessions.ts";
+import { limits } from "../../domain/limits.ts";
+import { toTypeId } from "../../std/ids.ts";
+import { digestOf, secretMatches, splitAttemptKey, splitSecret } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 
 /** Compared with when there is no such key, so that the answer takes as long. */
 const dummyDigest = digestOf("no such key");
 
 export async function principal(parts: Parts, key: string): Promise<Principal | null> {
-  const split = splitApiKey(key);
+  const split = splitSecret("sbx", key);
   if (split === null) return null;
   const row = await parts.keys.find(split.prefix);
   const matches = secretMatches(split.secret, row?.digest ?? dummyDigest);
-  if (row === null || !matches || row.expired || row.revoked_at !== null) return null;
+  if (row === null || !matches || !isGood(row)) return null;
+  parts.uses.key(row.project_id, row.id);
+  return principalOf(row);
+}
+
+/** A session is worth what the key is worth that made it, looked up anew each time. */
+export async function sessionPrincipal(parts: Parts, token: string): Promise<Principal | null> {
+  const split = splitSecret("sbs", token);
+  if (split === null) return null;
+  const idleS = limits.sessionIdleMs / 1000;
+  const row = await parts.reader.within([], (runner) => findSession(runner, split.prefix, idleS));
+  const matches = secretMatches(split.secret, row?.digest ?? dummyDigest);
+  if (row === null || !matches || !row.live) return null;
+  const key = await parts.keys.find(row.key_prefix);
+  if (key === null || key.id !== row.key_id || !isGood(key)) return null;
+  parts.uses.session(row.project_id, row.id);
+  const session = { id: toTypeId("ses", row.id), prefix: row.prefix, uuid: row.id };
+  return { ...principalOf(key), session };
+}
+
+function isGood(key: FoundKey): boolean {
+  return !key.expired && key.revoked_at === null;
+}
+
+function principalOf(row: FoundKey): Principal {
   return {
     keyId: row.id,
     prefix: row.prefix,
     projectId: row.project_id,
     roles: row.roles,
+    agents: row.agents,
+    session: null,
     permissions: new Set(row.roles.flatMap((role) => rolePermissions[role])),
   };
 }

@@ -218,7 +218,7 @@ export function attemptOf(row: AttemptView): wire.Attempt {
   };
 }
 
-const streamPrefix: { [stream: string]: string } = {
+export const streamPrefix: { [stream: string]: string } = {
   run: "run",
   agent: "agt",
   account: "acc",
@@ -228,12 +228,17 @@ const streamPrefix: { [stream: string]: string } = {
   slot: "slt",
 };
 
+/** The wire id of what a stream belongs to. */
+export function streamIdOf(stream: string, id: string): string {
+  return toTypeId(streamPrefix[stream] ?? stream, id);
+}
+
 export function eventOf(row: StoredEvent): wire.Event {
   const { usage, ...data } = (row.data ?? {}) as { [key: string]: wire.Json };
   return {
     id: toTypeId("evt", eventId(row.stream_id, row.seq)),
     stream: row.stream,
-    stream_id: toTypeId(streamPrefix[row.stream] ?? row.stream, row.stream_id),
+    stream_id: streamIdOf(row.stream, row.stream_id),
     seq: String(row.seq),
     feed: String(row.feed),
     type: row.type,
@@ -246,7 +251,7 @@ export function eventOf(row: StoredEvent): wire.Event {
     to_state: row.to_state as wire.RunState | null,
     late: row.late,
     data,
-    ...(usage === undefined ? {} : { usage: usage as wire.Usage }),
+    ...(usage === undefined ? {} : { usage: usage as NonNullable<wire.Event["usage"]> }),
     actor: row.actor,
     request_id: row.request_id,
     traceparent: row.traceparent,
@@ -278,6 +283,10 @@ export function projectOf(row: ProjectRow): wire.Project {
     created_at: at(row.created_at),
     stopped_at: iso(row.stopped_at),
     stop_reason: row.stop_reason,
+    stopped_by: row.stopped_by,
+    stop_scope: row.stop_scope,
+    retention_days: row.retention_days,
+    feed_floor: String(row.feed_floor),
   };
 }
 
@@ -287,9 +296,12 @@ export function keyOf(row: KeyRow): wire.ApiKey {
     prefix: row.prefix,
     name: row.name,
     roles: row.roles,
+    agents: row.agents,
     project_id: row.project_id === null ? null : toTypeId("prj", row.project_id),
     created_at: at(row.created_at),
     expires_at: iso(row.expires_at),
     revoked_at: iso(row.revoked_at),
+    last_used_at: iso(row.last_used_at),
+    replaced_by: row.replaced_by === null ? null : toTypeId("key", row.replaced_by),
   };
 }

@@ -33,6 +33,8 @@ export type BatcherOptions = {
   /** How long an item may wait for the database before it is refused as `unavailable`. */
   readonly deadlineMs: number;
   readonly onCommitted: (flushed: Flushed) => void;
+  /** Told of each flush: how many items it had and how long it took. Absent: nobody asks. */
+  readonly onFlushed?: (batcher: string, items: number, ms: number) => void;
   /** Claims that wait for work and ride along with these submissions. */
   readonly riders?: (submissions: readonly SubmitItem[]) => readonly Rider[];
 };
@@ -58,11 +60,13 @@ const LOCK_NOT_AVAILABLE = "55P03";
 const RETRY_MS = 5;
 const RECONNECT_MS = 100;
 const CLAIMS = "claims";
+/** A flush takes milliseconds; one that takes longer is worth a look at the database. */
+const SLOW_FLUSH_MS = 1000;
 /** Items from which two flushes side by side are faster than one. */
 const WORTH_SHARING = 32;
 
 function subjectOf(item: Item): string | null {
-  if (item.kind === "run") return item.runId;
+  if (item.kind === "run" || item.kind === "letter") return item.runId;
   // A claim must not find rows merely locked by another claim of this server: it would wait.
   return item.kind === "claim" ? CLAIMS : null;
 }
@@ -300,7 +304,13 @@ export class Batcher {
     figures.flushes += 1;
     figures.items += batch.length;
     figures.sizes.add(batch.length);
-    const times = { began, now: this.#options.clock.mono() };
+    const { clock, name, logger, onFlushed } = this.#options;
+    const times = { began, now: clock.mono() };
+    const ms = times.now - began;
+    if (ms >= SLOW_FLUSH_MS) {
+      logger.warn({ batcher: name, items: batch.length, ms: Math.round(ms) }, "a flush was slow");
+    }
+    onFlushed?.(name, batch.length, ms);
     const again = batch.filter((waiting, index) =>
       this.#settle(waiting, flushed.outcomes[index] as Outcome, times),
     );

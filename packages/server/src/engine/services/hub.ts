@@ -11,6 +11,8 @@ export const POLL_MS = 2000;
 export class Hub {
   readonly #clock: Clock;
   readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #heeding = new Map<string, Set<() => void>>();
+  readonly #watchers: ((name: string) => void)[] = [];
   #closed = false;
 
   constructor(clock: Clock) {
@@ -19,15 +21,33 @@ export class Hub {
 
   /** Wakes everyone who waits for this name. */
   ring(name: string): void {
+    for (const heard of this.#heeding.get(name) ?? []) heard();
+    for (const watch of this.#watchers) watch(name);
     const waiters = this.#waiters.get(name);
     if (waiters === undefined) return;
     this.#waiters.delete(name);
     for (const wake of waiters) wake();
   }
 
+  /** Hears every name that is rung, for good: for services that live as long as the process. */
+  watch(heard: (name: string) => void): void {
+    this.#watchers.push(heard);
+  }
+
   /** Whether anyone waits for this name: nothing else needs to be prepared for it. */
   awaited(name: string): boolean {
-    return this.#waiters.has(name);
+    return this.#waiters.has(name) || this.#heeding.has(name);
+  }
+
+  /** Calls `heard` at every ring of a name until the returned function is called. */
+  heed(name: string, heard: () => void): () => void {
+    const set = this.#heeding.get(name) ?? new Set();
+    set.add(heard);
+    this.#heeding.set(name, set);
+    return () => {
+      set.delete(heard);
+      if (set.size === 0 && this.#heeding.get(name) === set) this.#heeding.delete(name);
+    };
   }
 
   /**
@@ -79,6 +99,11 @@ export class Hub {
     this.#closed = true;
     for (const name of this.#waiters.keys()) this.ring(name);
   }
+}
+
+/** The project whose feed has gone on, when a name says that; else null. */
+export function projectRung(name: string): string | null {
+  return name.startsWith("project/") ? name.slice("project/".length) : null;
 }
 
 export const names = {

@@ -16,7 +16,8 @@ import {
   serverBeat,
   serverLeave,
 } from "../../store/house/control.ts";
-import type { DueRun } from "../../store/house/sweeps.ts";
+import type { DueRun, StoppedRun } from "../../store/house/sweeps.ts";
+import { cleanAccess } from "../../store/house/installation.ts";
 import {
   anyDependencyExists,
   cleanFlushes,
@@ -27,10 +28,11 @@ import {
   strayDependentRuns,
   strayKeyRuns,
 } from "../../store/house/sweeps.ts";
-import type { LiveRun } from "../../store/runs.ts";
 import { nilUuid } from "../../store/specs.ts";
 import type { After } from "./after.ts";
 import { houseOrigin } from "./after.ts";
+import type { ApprovalSweeps } from "./sweeps-approvals.ts";
+import type { FleetSweeps } from "./sweeps-fleet.ts";
 import type { Batcher } from "./batcher.ts";
 
 export type SweepOptions = {
@@ -43,6 +45,10 @@ export type SweepOptions = {
   readonly serverId: string;
   readonly version: string;
   readonly offsetMs: () => number;
+  /** The part of the sweep that is about who may work. */
+  readonly fleet: Pick<FleetSweeps, "recoveries" | "strays" | "scans">;
+  /** The part that is about approvals. */
+  readonly approvals: Pick<ApprovalSweeps, "due">;
   /** Called with the number of other servers that are up. */
   readonly onServers: (others: number) => void;
 };
@@ -50,6 +56,8 @@ export type SweepOptions = {
 const FLOOR_MS = 1000;
 const PAGE = 500;
 const STRAY_EVERY_MS = 2000;
+/** What looks at every agent and every lane. */
+const SCAN_EVERY_MS = 10_000;
 const CLEAN_EVERY_MS = 600_000;
 /** A pulse older than this means that no server was up. */
 const OUTAGE_MS = 2000;
@@ -60,16 +68,22 @@ const NO_KEY = { projectId: nilUuid, key: "" };
 /** How long a round waits for rows that others hold before it goes on without them. */
 const HELD_MS = 250;
 
+/** Parts of a round: due runs (every second), limits, what was left half told (2 s), all (10 s). */
+export type SweepName = "due" | "recoveries" | "strays" | "scans";
+
 export class Sweeps {
   readonly #options: SweepOptions;
   readonly #service: Service;
   #lastStray = -Infinity;
+  #lastScan = -Infinity;
   #lastClean = -Infinity;
   #strayCursor = nilUuid;
   #keyCursor = NO_KEY;
   /** Runs that were put into a flush and have not come back: their rows are held elsewhere. */
   readonly #underWay = new Set<string>();
   #lastRoundAt: number | null = null;
+  /** When this object was made, and each part of a round last ended (monotonic milliseconds). */
+  readonly #done: Record<SweepName, number>;
   #lastPulse: { wall: number; mono: number } | null = null;
   /** Leases that ended while the house was away cost nothing until this monotonic instant. */
   #outageUntil = -Infinity;
@@ -78,6 +92,8 @@ export class Sweeps {
 
   constructor(options: SweepOptions) {
     this.#options = options;
+    const now = options.clock.mono();
+    this.#done = { due: now, recoveries: now, strays: now, scans: now };
     this.#service = new Service({
       name: "sweep.due",
       clock: options.clock,
@@ -102,6 +118,7 @@ export class Sweeps {
    */
   async once(): Promise<void> {
     this.#lastStray = -Infinity;
+    this.#lastScan = -Infinity;
     await this.#round();
   }
 
@@ -115,18 +132,40 @@ export class Sweeps {
     return this.#lastRoundAt === null ? Infinity : this.#options.clock.mono() - this.#lastRoundAt;
   }
 
+  /** Milliseconds since each part of the sweep last ended, or since the start. */
+  lagsMs(): Record<SweepName, number> {
+    const now = this.#options.clock.mono();
+    const { due, recoveries, strays, scans } = this.#done;
+    return {
+      due: now - due,
+      recoveries: now - recoveries,
+      strays: now - strays,
+      scans: now - scans,
+    };
+  }
+
+  #ended(name: SweepName): void {
+    this.#done[name] = this.#options.clock.mono();
+  }
+
   async #round(): Promise<number> {
     const failedBefore = this.#roundFailed;
     this.#roundFailed = true;
     await this.#pulse(failedBefore);
     await this.#sweepDue();
+    this.#ended("due");
+    const recoveryAt = await this.#options.fleet.recoveries();
+    this.#ended("recoveries");
+    const approvalAt = await this.#options.approvals.due();
     await this.#sweepStrays();
     this.#roundFailed = false;
     this.#lastRoundAt = this.#options.clock.mono();
-    const { dueAt, now } = await this.#options.house.within([], (runner) =>
+    const next = await this.#options.house.within([], (runner) =>
       nextDueAt(runner, this.#options.offsetMs()),
     );
-    if (dueAt === null) return FLOOR_MS;
+    const { now } = next;
+    const dueAt = Math.min(next.dueAt ?? Infinity, recoveryAt ?? Infinity, approvalAt ?? Infinity);
+    if (dueAt === Infinity) return FLOOR_MS;
     // What is still due after a sweep is held by somebody: look again, but not at once.
     return dueAt <= now ? HELD_MS : Math.min(FLOOR_MS, Math.max(1, dueAt - now));
   }
@@ -221,13 +260,16 @@ export class Sweeps {
     });
   }
 
-  #release(run: LiveRun & { project_id: string }): void {
+  #endStopped(run: StoppedRun): void {
+    const reason = run.cancel_reason;
     void this.#options.control.add({
       kind: "run",
       projectId: run.project_id,
       runId: run.id,
       fence: { attemptId: run.attempt_id, token: run.fencing_token },
-      what: { command: { kind: "release", cause: "stopped" } },
+      what: {
+        command: reason === null ? { kind: "release", cause: "stopped" } : { kind: "kill", reason },
+      },
       origin: houseOrigin("stop"),
     });
   }
@@ -243,7 +285,7 @@ export class Sweeps {
     const last = keys.length < PAGE ? undefined : keys.at(-1);
     this.#keyCursor = last === undefined ? NO_KEY : { projectId: last.project_id, key: last.key };
     const stopped = await house.within([], (runner) => liveInStoppedProjects(runner, PAGE));
-    for (const run of stopped) this.#release(run);
+    for (const run of stopped) this.#endStopped(run);
     after.dependenciesExist ||= await house.within([], anyDependencyExists);
     if (after.dependenciesExist) {
       const from = this.#strayCursor;
@@ -251,8 +293,16 @@ export class Sweeps {
       for (const run of runs) after.checkDependencies(run.project_id, run.id);
       this.#strayCursor = runs.length < PAGE ? nilUuid : (runs.at(-1)?.id ?? nilUuid);
     }
+    await this.#options.fleet.strays();
+    this.#ended("strays");
+    if (now - this.#lastScan >= SCAN_EVERY_MS) {
+      this.#lastScan = now;
+      await this.#options.fleet.scans();
+      this.#ended("scans");
+    }
     if (now - this.#lastClean < CLEAN_EVERY_MS) return;
     this.#lastClean = now;
     await house.within([], cleanFlushes);
+    await house.within([], cleanAccess);
   }
 }

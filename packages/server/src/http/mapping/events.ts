@@ -11,8 +11,8 @@ import { refuseSize } from "../refusals.ts";
 import { bytesAbove, clean, isTooDeep } from "./clean.ts";
 import type { Looks } from "./clean.ts";
 
-/** A child may log and report usage along with it: the key rule of the threat model. */
-const childTypes: ReadonlySet<string> = new Set(["log.line"]);
+/** A child may log and report usage: the key rule of the threat model. */
+const childTypes: ReadonlySet<string> = new Set(["log.line", "usage.recorded"]);
 
 /** The events as they are appended, or the refusal that names the first wrong one. */
 export function toAppended(
@@ -31,7 +31,11 @@ export function toAppended(
 }
 
 function wrongEvent(event: EventSubmission, field: string, looks: Looks): Refusal | null {
-  if (!isRunnerEventType(event.type)) return reserved(`${field}.type`);
+  const hasUsage = event.usage !== undefined;
+  if (!isRunnerEventType(event.type, hasUsage)) return reserved(`${field}.type`);
+  if (hasUsage && event.producer_seq === undefined) {
+    return refuseField(`${field}.producer_seq`, "is required with usage, so that it counts once");
+  }
   const parts = [
     ["data", event.data, limits.eventDataBytes],
     ["metadata", event.metadata, limits.metadataBytes],
@@ -48,7 +52,8 @@ function wrongEvent(event: EventSubmission, field: string, looks: Looks): Refusa
 
 function reserved(field: string): Refusal {
   const message =
-    "is reserved or unknown; use one of the runner's types, or a name of your own as x.…";
+    "is reserved or unknown; use one of the runner's types, a name of your own as x.…, or " +
+    "usage.recorded with usage";
   return {
     refused: true,
     code: "reserved_event_type",
@@ -58,7 +63,7 @@ function reserved(field: string): Refusal {
 }
 
 function notForChildren(field: string): Refusal {
-  const message = "a child's key may only append log.line";
+  const message = `a child's key may only append ${[...childTypes].join(" and ")}`;
   return {
     refused: true,
     code: "forbidden",

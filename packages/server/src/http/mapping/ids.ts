@@ -5,7 +5,18 @@
 
 import { fromTypeId } from "../../std/ids.ts";
 
-const prefixes = { run: "run", attempt: "att", project: "prj", key: "key" } as const;
+const prefixes = {
+  run: "run",
+  attempt: "att",
+  project: "prj",
+  key: "key",
+  allowance: "alw",
+  slot: "slt",
+  session: "ses",
+  approval: "apr",
+  webhook: "whk",
+  delivery: "dlv",
+} as const;
 export type IdKind = keyof typeof prefixes;
 
 /** The UUID behind a TypeID of this kind, or null. */

@@ -5,6 +5,15 @@
 
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
+/**
+ * The instant as we write it, moved to the nearest one between 1970 and 9999; null for text that
+ * names none. Expects text that the `instant` schema accepted.
+ */
+export function nearestInstant(text: string): string | null {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : new Date(Math.min(Math.max(at, 0), LAST)).toISOString();
+}
+
 /** What to say when {@link toInstant} answers null. */
 export const noInstant = "is no instant between 1970 and 9999";
 

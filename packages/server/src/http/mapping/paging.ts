@@ -1,14 +1,21 @@
-// Pages of lists that the engine hands over whole: projects, queues, keys.
+// Pages of short lists: those that the engine pages (agents, runtimes, …) and those that it hands
+// over whole (projects, queues, keys).
 // Promises: the order is the engine's; a cursor stands for the last item of the page before, so
-// items that are added meanwhile are not skipped; a cursor that is gone is refused.
-// Leaves to others: lists that the engine pages itself (runs, events, runtimes).
+// items that are added meanwhile are not skipped; of a whole list, one that is gone is refused.
+// Leaves to others: runs (`filter.ts`) and events (`event-page.ts`).
 
 import type { Page } from "@signalbox/sdk";
+import type { PageInput } from "../../engine/contract.ts";
 import { refuseField } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { shortPageDefault } from "../schemas/page.ts";
 
 export type PageQuery = { readonly limit?: number; readonly cursor?: string };
+
+/** The page of a short list that the engine pages itself. */
+export function toShortPage({ limit = shortPageDefault, cursor }: PageQuery): PageInput {
+  return { limit, cursor: cursor ?? null };
+}
 
 /** One page of `all`, whose items are told apart by `keyOf`. */
 export function pageFrom<T>(

@@ -1,4 +1,5 @@
-// From what a worker reports to the command the law decides.
+// From what a worker reports to the command the law decides. (A limit that was met is no command
+// yet: `limit.ts`.)
 // Promises: whatever an agent emitted, its outcome becomes a command: text is cleaned, output and
 // detail that are too large or too deep are replaced by a note of what they were, and a checkpoint
 // that is too large is left out of an end (the earlier one stays). Only an end is that patient:
@@ -17,6 +18,9 @@ import type { Looks } from "./clean.ts";
 /** Detail of an error shares the size of metadata: enough for a stack, not for a dump. */
 const DETAIL_BYTES = limits.metadataBytes;
 
+/** Reports that are commands. */
+export type CommandReport = Exclude<ReportBody, { kind: "exhausted" | "await_approval" }>;
+
 /** What a report asks for, and what it adds to the run's metadata. */
 export type Asked = { readonly command: domain.RunCommand; readonly metadata?: JsonObject };
 
@@ -24,7 +28,7 @@ export type Asked = { readonly command: domain.RunCommand; readonly metadata?: J
  * What a report whose shape has been checked asks for. If text of it had to be replaced, the run's
  * metadata say so (`sanitized: true`), since the output itself cannot.
  */
-export function toAsked(report: ReportBody, looks: Looks): Asked | Refusal {
+export function toAsked(report: CommandReport, looks: Looks): Asked | Refusal {
   const { value, sanitized } = clean(report, looks);
   const command = toCommand(value, looks);
   if (isRefusal(command)) return command;
@@ -32,12 +36,12 @@ export function toAsked(report: ReportBody, looks: Looks): Asked | Refusal {
   return Object.keys(metadata).length === 0 ? { command } : { command, metadata };
 }
 
-function metadataOf(sent: ReportBody, looks: Looks): JsonObject {
+function metadataOf(sent: CommandReport, looks: Looks): JsonObject {
   if (!("metadata" in sent) || sent.metadata === undefined) return {};
   return keptJson(sent.metadata, "metadata", limits.metadataBytes, looks) as JsonObject;
 }
 
-function toCommand(sent: ReportBody, looks: Looks): domain.RunCommand | Refusal {
+function toCommand(sent: CommandReport, looks: Looks): domain.RunCommand | Refusal {
   switch (sent.kind) {
     case "start":
     case "terminated":
@@ -88,7 +92,8 @@ export function wrongCheckpoint(
   return tooLarge ? refuseSize(field, limits.checkpointBytes) : null;
 }
 
-function checkpointOf(checkpoint: Json | undefined, looks: Looks): { checkpoint?: Json } {
+/** A checkpoint that comes with an end: left out when it is too large. */
+export function checkpointOf(checkpoint: Json | undefined, looks: Looks): { checkpoint?: Json } {
   return wrongCheckpoint(checkpoint, looks) === null ? kept("checkpoint", checkpoint) : {};
 }
 
@@ -106,13 +111,13 @@ function kept<K extends string, V>(name: K, value: V | undefined): { [N in K]?: 
   return (value === undefined ? {} : { [name]: value }) as { [N in K]?: V };
 }
 
-function processOf(process: ProcessFacts | undefined): { process?: domain.ProcessFacts } {
+export function processOf(process: ProcessFacts | undefined): { process?: domain.ProcessFacts } {
   if (process === undefined) return {};
   const { exit_code: exitCode, ...same } = process;
   return { process: exitCode === undefined ? same : { ...same, exitCode } };
 }
 
-function usageOf(usage: Usage | undefined): { usage?: domain.Usage } {
+function usageOf(usage: (Usage & { model?: string }) | undefined): { usage?: domain.Usage } {
   if (usage === undefined) return {};
   return {
     usage: {
@@ -122,6 +127,7 @@ function usageOf(usage: Usage | undefined): { usage?: domain.Usage } {
       ...kept("reasoningOutputTokens", usage.reasoning_output_tokens),
       ...kept("costMicros", usage.cost_micros),
       ...kept("steps", usage.steps),
+      ...kept("model", usage.model),
     },
   };
 }

@@ -24,6 +24,9 @@ import type { Looks } from "./clean.ts";
 import { fromWireId } from "./ids.ts";
 import { noInstant, toInstant } from "./instant.ts";
 
+/** Longer than a deploy or a reboot of the agent's machine takes. */
+const DEFAULT_AGENT_TIMEOUT_S = 600;
+
 /** What belongs to the request rather than to one submission. */
 export type SubmittedWith = { readonly looks: Looks; readonly traceparent: string | null };
 
@@ -35,6 +38,8 @@ export function toNewRun(sent: BatchSubmission, request: SubmittedWith): NewRun 
   if (isRefusal(times)) return times;
   const links = linksOf(sent);
   if (isRefusal(links)) return links;
+  const agentTimeoutMs = agentTimeoutOf(sent);
+  if (isRefusal(agentTimeoutMs)) return agentTimeoutMs;
   const { input = null } = sent;
   const inputSha256 = sha256Hex(canonicalJson(input));
   // Each field by name: a large object that begins as a copy is ten times slower to make and use.
@@ -66,6 +71,7 @@ export function toNewRun(sent: BatchSubmission, request: SubmittedWith): NewRun 
     metadata: sent.metadata ?? {},
     scopes: scopesOf(sent),
     authorization: sent.authorization ?? null,
+    agentTimeoutMs,
     traceparent: sent.traceparent ?? request.traceparent,
     ref: sent.ref ?? null,
   };
@@ -94,6 +100,16 @@ function instantsOf(sent: BatchSubmission): Pick<NewRun, "notBefore" | "deadline
   const deadlineAt = optionalInstant(sent.deadline_at);
   if (deadlineAt === undefined) return refuseField("deadline_at", noInstant);
   return { notBefore, deadlineAt };
+}
+
+/** How long a named agent may be offline before another may do it; null = it waits. */
+function agentTimeoutOf(sent: BatchSubmission): number | null | Refusal {
+  const { agent, agent_timeout_s: seconds, on_agent_timeout: policy } = sent;
+  if (agent === undefined) {
+    if (seconds !== undefined) return refuseField("agent_timeout_s", "needs agent, whom it is for");
+    if (policy !== undefined) return refuseField("on_agent_timeout", "needs agent, whom it is for");
+  }
+  return policy === "any" ? (seconds ?? DEFAULT_AGENT_TIMEOUT_S) * 1000 : null;
 }
 
 /** null: not given; undefined: given and not an instant. */

@@ -1,11 +1,14 @@
 // What machines and passers-by may see without a key: health, readiness, the API description, and
 // one page for people. With the owner's key: the figures of the server.
-// Promises: without a key nothing of any project; a few bytes; no cookie, no script.
+// Promises: without a key nothing of any project; a few bytes; no cookie, and no script but the
+// login's.
 // Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`), the figures
-// (engine/metrics.ts).
+// (`../figures.ts`, engine/metrics).
 
 import { Type } from "../typebox.ts";
 import type { Health } from "../../engine/contract.ts";
+import type { Metric } from "../../engine/metrics/metric.ts";
+import { loginPage, loginScript } from "../login-page.ts";
 import { answer, route } from "../route.ts";
 import type { Route } from "../route.ts";
 import { health, readiness } from "../schemas/operators.ts";
@@ -62,23 +65,28 @@ function page(url: string, type: string, text: (state: () => Promise<Health>) =>
 }
 
 /** Figures of all projects together tell a project about the others: they are the owner's. */
-const metrics = route({
-  ...base,
-  auth: "own",
-  tag: "hidden",
-  url: "/metrics",
-  operationId: "metrics",
-  summary: "For Prometheus: what this server counts about itself",
-  responses: { 200: Type.String() },
-  handle: async ({ engine }) => ({
-    status: 200,
-    body: await engine.metrics(),
-    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-  }),
-});
+function metrics(own: () => readonly Metric[]): Route {
+  return route({
+    ...base,
+    auth: "own",
+    tag: "hidden",
+    url: "/metrics",
+    operationId: "metrics",
+    summary: "For Prometheus: what this server tells about itself and the house",
+    responses: { 200: Type.String() },
+    handle: async ({ engine }) => ({
+      status: 200,
+      body: await engine.metrics(own()),
+      headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    }),
+  });
+}
 
-/** The routes of machines and passers-by. `describe` makes the OpenAPI document. */
-export function machineRoutes(version: string, describe: () => object): Route[] {
+/**
+ * The routes of machines and passers-by. `describe` makes the OpenAPI document, `own` tells the
+ * metrics of the doors.
+ */
+export function machineRoutes(describe: () => object, own: () => readonly Metric[]): Route[] {
   const openapi = route({
     ...base,
     url: "/openapi.json",
@@ -90,8 +98,16 @@ export function machineRoutes(version: string, describe: () => object): Route[] 
   return [
     healthz,
     readyz,
-    metrics,
+    metrics(own),
     openapi,
+    page("/login", "text/html; charset=utf-8", async () => loginPage),
+    page("/login.js", "text/javascript; charset=utf-8", async () => loginScript),
+  ];
+}
+
+/** The page of a server without a dashboard. */
+export function statusRoutes(version: string): Route[] {
+  return [
     page("/", "text/html; charset=utf-8", async (state) =>
       statusPage(version, await readyOf(state)),
     ),

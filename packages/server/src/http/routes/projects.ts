@@ -5,7 +5,14 @@
 import { answer, created, found, route } from "../route.ts";
 import { pageFrom } from "../mapping/paging.ts";
 import { shortPageQuery } from "../schemas/filter.ts";
-import { newProject, project, stopRequest, withReason } from "../schemas/operators.ts";
+import {
+  everything,
+  newProject,
+  project,
+  retentionRequest,
+  stopRequest,
+  withReason,
+} from "../schemas/operators.ts";
 import { pageOf } from "../schemas/page.ts";
 
 const current = route({
@@ -20,8 +27,6 @@ const current = route({
   handle: async ({ engine, projectId }) => found(await engine.project(projectId), "project"),
 });
 
-// The key of `Idempotency-Key` is honoured by POST /v1/runs; here and in `keys.ts` the header is to
-// be kept 7 days per project, route and key once the engine offers that.
 const create = route({
   method: "POST",
   url: "/v1/projects",
@@ -31,6 +36,7 @@ const create = route({
   auth: "own",
   scope: "installation",
   body: newProject,
+  keeps: "plain",
   responses: { 201: project },
   refusals: ["project_exists"],
   handle: async ({ engine, body, origin }) =>
@@ -58,6 +64,7 @@ const stop = route({
   summary: "Emergency stop: no claim and no renewal succeeds until it is lifted",
   tag: "operators",
   auth: "operate",
+  pace: "urgent",
   scope: "project",
   body: stopRequest,
   responses: { 200: project },
@@ -74,6 +81,7 @@ const resume = route({
   summary: "Lift the emergency stop",
   tag: "operators",
   auth: "operate",
+  pace: "urgent",
   scope: "project",
   body: withReason,
   responses: { 200: project },
@@ -81,4 +89,70 @@ const resume = route({
     answer(await engine.resumeProject(projectId, body.reason, origin)),
 });
 
-export const projectRoutes = [current, create, list, stop, resume];
+const retention = route({
+  method: "PUT",
+  url: "/v1/project/retention",
+  operationId: "setRetention",
+  summary: "Set how long runs are kept after their end",
+  tag: "projects",
+  auth: "administer",
+  scope: "project",
+  body: retentionRequest,
+  responses: { 200: project },
+  handle: async ({ engine, projectId, body, origin }) =>
+    answer(await engine.setRetention(projectId, body.retention_days, origin)),
+});
+
+const everythingNow = route({
+  method: "GET",
+  url: "/v1/everything",
+  operationId: "getEverything",
+  summary: "Whether the whole installation is stopped",
+  tag: "operators",
+  auth: "own",
+  scope: "installation",
+  responses: { 200: everything },
+  handle: async ({ engine }) => answer(await engine.everything()),
+});
+
+const stopEverything = route({
+  method: "POST",
+  url: "/v1/everything/stop",
+  operationId: "stopEverything",
+  summary: "Emergency stop of every project, those to come included",
+  tag: "operators",
+  auth: "own",
+  scope: "installation",
+  body: stopRequest,
+  responses: { 200: everything },
+  handle: async ({ engine, body, origin }) => {
+    const { reason, cancel_live: cancelLive = false } = body;
+    return answer(await engine.stopEverything({ reason, cancelLive }, origin));
+  },
+});
+
+const resumeEverything = route({
+  method: "POST",
+  url: "/v1/everything/resume",
+  operationId: "resumeEverything",
+  summary: "Lift the stop of everything; a project's own stop stays",
+  tag: "operators",
+  auth: "own",
+  scope: "installation",
+  body: withReason,
+  responses: { 200: everything },
+  handle: async ({ engine, body, origin }) =>
+    answer(await engine.resumeEverything(body.reason, origin)),
+});
+
+export const projectRoutes = [
+  current,
+  create,
+  list,
+  stop,
+  resume,
+  everythingNow,
+  stopEverything,
+  resumeEverything,
+  retention,
+];

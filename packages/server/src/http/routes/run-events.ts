@@ -1,12 +1,14 @@
 // Events of one run: read as pages or followed as a stream, appended by its attempt.
 // Promises: `id:` of a frame is `seq`, so a reader resumes without a gap; the stream of a run that
-// ends says `event: end`; a child's key appends log lines and nothing else.
+// ends says `event: end`; a child's key appends log lines and usage, nothing else.
 // Leaves to others: following (engine), frames (`sse.ts`), the feed of the project (`events.ts`).
 
 import type { Event } from "@signalbox/sdk";
 import type { Engine } from "../../engine/contract.ts";
 import { isRefusal } from "../../domain/refusal.ts";
 import { assert } from "../../std/assert.ts";
+import { wrongFences } from "../bound.ts";
+import { toEventPage } from "../mapping/event-page.ts";
 import { toAppended } from "../mapping/events.ts";
 import { toFencedRun } from "../mapping/fence.ts";
 import { fromWireId } from "../mapping/ids.ts";
@@ -14,7 +16,7 @@ import { notFound } from "../refusals.ts";
 import { answer, route } from "../route.ts";
 import { event } from "../schemas/event.ts";
 import { runEventsQuery } from "../schemas/filter.ts";
-import { longPageDefault, pageOf } from "../schemas/page.ts";
+import { pageOf } from "../schemas/page.ts";
 import { appended, runEvents } from "../schemas/worker.ts";
 import { lastEventId } from "../sse.ts";
 import type { Frame } from "../sse.ts";
@@ -36,42 +38,19 @@ const list = route({
   handle: async ({ engine, projectId, params, query, header, wantsStream }) => {
     const runId = fromWireId("run", params.id);
     if (runId === null) return notFound("run");
-    const { limit = longPageDefault, order = "asc", type } = query;
     if (wantsStream) {
       if ((await engine.run(projectId, runId)) === null) return notFound("run");
       const after = lastEventId(header("last-event-id"), query.last_event_id ?? query.after_seq);
-      const run = { projectId, runId, type };
+      const run = { projectId, runId, type: query.type };
       return { stream: (signal) => frames(engine, run, { after, signal }) };
     }
-    const page = await engine.runEvents(projectId, runId, {
-      ...placeOf(query, order),
-      order,
-      limit,
-      ...(type === undefined ? {} : { type }),
-    });
+    const page = await engine.runEvents(projectId, runId, toEventPage(query));
     if (page.items.length === 0 && (await engine.run(projectId, runId)) === null) {
       return notFound("run");
     }
     return { status: 200, body: page };
   },
 });
-
-type Place = {
-  readonly after_seq?: string;
-  readonly before_seq?: string;
-  readonly cursor?: string;
-};
-
-/** A cursor is the `seq` of the last event of the page before. */
-function placeOf(query: Place, order: "asc" | "desc"): { afterSeq?: number; beforeSeq?: number } {
-  const cursor = /^\d{1,15}$/.test(query.cursor ?? "") ? query.cursor : undefined;
-  const after = order === "asc" ? (cursor ?? query.after_seq) : query.after_seq;
-  const before = order === "desc" ? (cursor ?? query.before_seq) : query.before_seq;
-  return {
-    ...(after === undefined ? {} : { afterSeq: Number(after) }),
-    ...(before === undefined ? {} : { beforeSeq: Number(before) }),
-  };
-}
 
 /** Every event after `after` as a frame, then `end` once the run has ended. */
 async function* frames(
@@ -96,6 +75,7 @@ const append = route({
   summary: "Append events to one run",
   tag: "single-run worker",
   auth: "work",
+  pace: "lease",
   attemptKey: "child",
   scope: "project",
   params: runParams,
@@ -113,10 +93,12 @@ const append = route({
   handle: async ({ engine, projectId, params, body, looks, caller, origin }) => {
     const fenced = toFencedRun({ ...body, run_id: params.id }, caller);
     if (isRefusal(fenced)) return fenced;
+    const [foreign = null] = await wrongFences({ engine, projectId, caller }, [fenced]);
+    if (foreign !== null) return foreign;
     const child = caller.kind === "attempt" && caller.attempt.child;
     const events = toAppended(body.events, { looks, child });
     if (isRefusal(events)) return events;
-    const [result] = await engine.append(projectId, [{ ...fenced, events }], origin);
+    const [result] = await engine.append(projectId, [{ ...fenced, events, child }], origin);
     assert(result !== undefined, "append answered nothing");
     return answer(result);
   },

@@ -7,32 +7,37 @@ import type { HeartbeatResponse, ReportBody } from "@signalbox/sdk";
 import { isRefusal, refuse, refusalCodes } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { assert } from "../../std/assert.ts";
+import { wrongFences } from "../bound.ts";
 import type { FencedRun } from "../mapping/fence.ts";
 import { toFencedRun } from "../mapping/fence.ts";
+import { toExhausted } from "../mapping/limit.ts";
 import { toAsked, wrongCheckpoint } from "../mapping/report.ts";
+import { applyReports } from "../reporting.ts";
 import { answer, route } from "../route.ts";
 import type { Context, Route } from "../route.ts";
 import { runReports } from "../schemas/report.ts";
-import type { ReportKind } from "../schemas/report.ts";
+import type { TwinKind } from "../schemas/report.ts";
 import { runStatus } from "../schemas/run.ts";
 import { heartbeatResponse, runHeartbeat } from "../schemas/worker.ts";
 import { runParams } from "./runs.ts";
 import { renewalOf } from "./worker.ts";
 
-const summaries: Readonly<Record<ReportKind, string>> = {
+const summaries: Readonly<Record<TwinKind, string>> = {
   start: "Say that the work has begun",
   complete: "Complete a run with its output",
   fail: "Say that the attempt failed",
   release: "Give a run back",
+  exhausted: "Say that a provider's limit was met: the run goes back, the account rests",
   await_tool: "Say that the run waits for a tool",
   resume: "Say that the run goes on",
   terminated: "Say that the attempt's processes are gone",
 };
 
+type TwinReport = Exclude<ReportBody, { kind: "await_approval" }>;
 type Twin = { readonly id: string };
 type FencedBody = { readonly attempt_id: string; readonly fencing_token: number };
 
-function twin(kind: ReportKind): Route {
+function twin(kind: TwinKind): Route {
   return route({
     method: "POST",
     url: `/v1/runs/:id/${kind}`,
@@ -40,6 +45,7 @@ function twin(kind: ReportKind): Route {
     summary: summaries[kind],
     tag: "single-run worker",
     auth: "work",
+    pace: "lease",
     attemptKey: "attempt",
     scope: "project",
     params: runParams,
@@ -49,18 +55,18 @@ function twin(kind: ReportKind): Route {
     responses: { 200: runStatus },
     refusals: ["stale_fencing_token", "invalid_transition", "already_terminal"],
     handle: async (context) => {
-      const { engine, projectId, params, body, looks, caller, origin } = context as Context<
-        Twin,
-        unknown,
-        FencedBody
-      >;
+      const { params, body, looks, caller } = context as Context<Twin, unknown, FencedBody>;
       const fenced = toFencedRun({ ...body, run_id: params.id }, caller);
       if (isRefusal(fenced)) return fenced;
-      const asked = toAsked({ ...body, kind } as unknown as ReportBody, looks);
+      const [foreign = null] = await wrongFences(context, [fenced]);
+      if (foreign !== null) return foreign;
+      const report = { ...body, kind } as unknown as TwinReport;
+      const asked =
+        report.kind === "exhausted" ? toExhausted(report, looks) : toAsked(report, looks);
       if (isRefusal(asked)) return asked;
-      const [result] = await engine.report(projectId, [{ ...fenced, ...asked }], origin);
-      assert(result !== undefined, "report answered nothing");
-      return answer(result);
+      const [result] = await applyReports(context, [{ ...fenced, ...asked }]);
+      assert(result !== undefined, "a report was not answered");
+      return answer(isRefusal(result) ? result : result.run);
     },
   });
 }
@@ -72,6 +78,7 @@ const heartbeat = route({
   summary: "Renew the lease of one run; the answer carries its directives",
   tag: "single-run worker",
   auth: "work",
+  pace: "lease",
   attemptKey: "attempt",
   scope: "project",
   params: runParams,
@@ -85,6 +92,8 @@ const heartbeat = route({
     if (refusal !== null) return refusal;
     const fenced = toFencedRun({ ...body, run_id: params.id }, caller);
     if (isRefusal(fenced)) return fenced;
+    const [foreign = null] = await wrongFences({ engine, projectId, caller }, [fenced]);
+    if (foreign !== null) return foreign;
     const renewal = renewalOf(body, looks);
     const runtime = await runtimeOf({ engine, projectId }, fenced);
     if (isRefusal(runtime)) return runtime;
@@ -122,4 +131,4 @@ function ownAnswer(
   return { status: 200, body: { leases: [lease], directives: own } };
 }
 
-export const runWorkerRoutes = [...(Object.keys(runReports) as ReportKind[]).map(twin), heartbeat];
+export const runWorkerRoutes = [...(Object.keys(runReports) as TwinKind[]).map(twin), heartbeat];

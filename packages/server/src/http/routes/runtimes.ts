@@ -5,10 +5,14 @@
 
 import { Type } from "../typebox.ts";
 import type { Engine } from "../../engine/contract.ts";
+import { isRefusal } from "../../domain/refusal.ts";
+import { toShortPage } from "../mapping/paging.ts";
+import { toRuntimeFilter } from "../mapping/runtime-filter.ts";
 import { answer, found, route } from "../route.ts";
 import { notFound } from "../refusals.ts";
-import { shortPageQuery } from "../schemas/filter.ts";
-import { pageOf, shortPageDefault } from "../schemas/page.ts";
+import { runtimeQuery } from "../schemas/filter.ts";
+import { withReason } from "../schemas/operators.ts";
+import { pageOf } from "../schemas/page.ts";
 import { closed, name } from "../schemas/scalars.ts";
 import { directive, runtime, runtimeRegistration } from "../schemas/worker.ts";
 import type { Frame } from "../sse.ts";
@@ -22,6 +26,7 @@ const registerRuntime = route({
   summary: "Register a worker process, or register it again",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   params,
   body: runtimeRegistration,
@@ -38,11 +43,12 @@ const list = route({
   tag: "operators",
   auth: "read",
   scope: "project",
-  query: shortPageQuery,
+  query: runtimeQuery,
   responses: { 200: pageOf(runtime) },
   handle: async ({ engine, projectId, query }) => {
-    const { limit = shortPageDefault, cursor = null } = query;
-    return answer(await engine.runtimes(projectId, { limit, cursor }));
+    const filter = toRuntimeFilter(query);
+    if (isRefusal(filter)) return filter;
+    return answer(await engine.runtimes(projectId, filter, toShortPage(query)));
   },
 });
 
@@ -60,13 +66,29 @@ const get = route({
     found(await engine.runtime(projectId, runtimeName), "runtime"),
 });
 
+const drain = route({
+  method: "POST",
+  url: "/v1/runtimes/:name/drain",
+  operationId: "drainRuntime",
+  summary: "Let a runtime finish what it has and claim nothing more",
+  tag: "operators",
+  auth: "operate",
+  scope: "project",
+  params,
+  body: withReason,
+  responses: { 200: runtime },
+  handle: async ({ engine, projectId, params: { name: runtimeName }, body, origin }) =>
+    answer(await engine.drainRuntime(projectId, runtimeName, body.reason, origin)),
+});
+
 const directives = route({
   method: "GET",
   url: "/v1/runtimes/:name/directives",
   operationId: "followDirectives",
-  summary: "Stream of directives for a worker: cancel, kill, stop, deadline, wake",
+  summary: "Stream of directives for a worker: cancel, kill, stop, deadline, budget, wake",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   params,
   waits: true,
@@ -89,4 +111,4 @@ async function* frames(
   }
 }
 
-export const runtimeRoutes = [registerRuntime, list, get, directives];
+export const runtimeRoutes = [registerRuntime, list, get, drain, directives];

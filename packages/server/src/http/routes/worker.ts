@@ -4,20 +4,27 @@
 
 import type { ItemResult, LeaseAnswer, Report } from "@signalbox/sdk";
 import type { Static } from "../typebox.ts";
-import type { AppendInput, HeartbeatInput, ReportInput } from "../../engine/contract.ts";
+import type { AppendInput, HeartbeatInput } from "../../engine/contract.ts";
 import { limits } from "../../domain/limits.ts";
 import { isRefusal, refuse } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { defaultRunner } from "../../domain/submission.ts";
 import { assert } from "../../std/assert.ts";
+import { toTypeId } from "../../std/ids.ts";
 import type { Caller } from "../auth.ts";
+import { withinBounds, wrongAgents, wrongFences } from "../bound.ts";
+import { toAsk } from "../mapping/approval.ts";
 import { clean } from "../mapping/clean.ts";
 import type { Looks } from "../mapping/clean.ts";
 import { toAppended } from "../mapping/events.ts";
+import type { FencedRun } from "../mapping/fence.ts";
 import { toFencedRun } from "../mapping/fence.ts";
+import { toExhausted } from "../mapping/limit.ts";
 import { toAsked, wrongCheckpoint } from "../mapping/report.ts";
 import { problemOf } from "../problem.ts";
 import { refuseFields } from "../refusals.ts";
+import { applyReports } from "../reporting.ts";
+import type { Reported } from "../reporting.ts";
 import { answer, route } from "../route.ts";
 import { wrongFields } from "../schemas/check.ts";
 import { reportKinds, reports, reportsRequest } from "../schemas/report.ts";
@@ -39,13 +46,17 @@ const claim = route({
   summary: "Claim runs; waits up to `wait_ms` for work",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   body: claimRequest,
   waits: true,
   responses: { 200: claimResponse },
   refusals: ["runtime_unknown", "runtime_draining", "runtime_stale", "project_stopped"],
-  handle: async ({ engine, projectId, body, origin, signal }) => {
+  handle: async ({ engine, projectId, caller, body, origin, signal }) => {
     const { free, agents = [] } = body;
+    const named = agents.map(({ name }) => name);
+    const wrong = wrongAgents(caller, named, "some");
+    if (wrong !== null) return wrong;
     const input = {
       runtime: body.runtime,
       agents: agents.map((agent) => ({ name: agent.name, free: agent.free ?? free })),
@@ -66,6 +77,7 @@ const heartbeat = route({
   summary: "Renew all leases of a worker; the answer carries directives",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   body: heartbeatRequest,
   emitted: true,
@@ -73,7 +85,10 @@ const heartbeat = route({
   responses: { 200: heartbeatResponse },
   refusals: ["runtime_unknown", "payload_too_large"],
   handle: async ({ engine, projectId, body, looks, origin, caller }) => {
-    const leases: HeartbeatInput["leases"] = [];
+    const { runtime, agents = [] } = body;
+    const wrong = wrongAgents(caller, agents);
+    if (wrong !== null) return wrong;
+    const sent: HeartbeatInput["leases"] = [];
     const unknown: LeaseAnswer[] = [];
     for (const [at, lease] of body.leases.entries()) {
       const refusal = wrongCheckpoint(lease.checkpoint, looks, `leases.${at}.checkpoint`);
@@ -82,15 +97,24 @@ const heartbeat = route({
       if (isRefusal(fenced)) {
         const { run_id, attempt_id } = lease;
         unknown.push({ run_id, attempt_id, ok: false, code: fenced.code });
-      } else leases.push({ ...fenced, ...renewalOf(lease, looks) });
+      } else sent.push({ ...fenced, ...renewalOf(lease, looks) });
     }
-    const { runtime, agents = [] } = body;
+    const foreign = await wrongFences({ engine, projectId, caller }, sent);
+    const leases = sent.filter((_, at) => foreign[at] === null);
+    unknown.push(...sent.flatMap((one, at) => leaseOf(one, foreign[at] ?? null)));
     const renewed = await engine.heartbeat(projectId, { runtime, agents, leases }, origin);
     if (isRefusal(renewed)) return renewed;
     const all = [...renewed.leases, ...unknown]; // each answer names its lease
     return { status: 200, body: { leases: all, directives: renewed.directives } };
   },
 });
+
+/** The answer for a lease that is not the key's to renew; none for one that is. */
+function leaseOf({ runId, fence }: FencedRun, refusal: Refusal | null): LeaseAnswer[] {
+  if (refusal === null) return [];
+  const [run_id, attempt_id] = [toTypeId("run", runId), toTypeId("att", fence.attemptId)];
+  return [{ run_id, attempt_id, ok: false, code: refusal.code }];
+}
 
 type Renewal = Pick<HeartbeatInput["leases"][number], "leaseMs" | "checkpoint">;
 type SentRenewal = Pick<
@@ -113,6 +137,7 @@ const events = route({
   summary: "Append events of many runs",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   body: eventsRequest,
   itemwise: true,
@@ -121,7 +146,8 @@ const events = route({
   responses: { 200: eventsResponse },
   refusals: ["too_many_events"],
   handle: async ({ engine, projectId, body, looks, caller, origin }) => {
-    const items = body.items.map((item) => appendOf(item, { looks, caller }));
+    const read = body.items.map((item) => appendOf(item, { looks, caller }));
+    const items = await withinBounds({ engine, projectId, caller }, read);
     const good = items.filter((item): item is AppendInput => !isRefusal(item));
     const total = good.reduce((sum, { events: list }) => sum + list.length, 0);
     if (total > limits.eventsPerBatch) {
@@ -152,9 +178,10 @@ const report = route({
   method: "POST",
   url: "/v1/reports",
   operationId: "report",
-  summary: "Report starts, ends and waits of many runs",
+  summary: "Report starts, ends, waits and limits of many runs",
   tag: "worker",
   auth: "work",
+  pace: "lease",
   scope: "project",
   body: reportsRequest,
   itemwise: true,
@@ -162,21 +189,25 @@ const report = route({
   bodyClass: "reports",
   responses: { 200: reportsResponse },
   handle: async ({ engine, projectId, body, looks, caller, origin }) => {
-    const items = body.items.map((item) => reportOf(item, { looks, caller }));
-    const good = items.filter((item): item is ReportInput => !isRefusal(item));
-    const done = good.length === 0 ? [] : await engine.report(projectId, good, origin);
-    const results = merged(items, done).map((one) =>
-      itemOf(isRefusal(one) ? one : { run: one }, origin.requestId),
-    );
+    const read = body.items.map((item) => reportOf(item, { looks, caller }));
+    const items = await withinBounds({ engine, projectId, caller }, read);
+    const good = items.filter((item): item is Reported => !isRefusal(item));
+    const done = await applyReports({ engine, projectId, origin }, good);
+    const results = merged(items, done).map((one) => itemOf(one, origin.requestId));
     return { status: 200, body: { results } };
   },
 });
 
-function reportOf(item: Report, { looks, caller }: Reading): ReportInput | Refusal {
+function reportOf(item: Report, { looks, caller }: Reading): Reported | Refusal {
   const wrong = wrongReport(item);
   if (wrong !== null) return wrong;
   const fenced = toFencedRun(item, caller);
   if (isRefusal(fenced)) return fenced;
+  if (item.kind === "exhausted") return { ...fenced, ...toExhausted(item, looks) };
+  if (item.kind === "await_approval") {
+    const ask = toAsk(item, looks);
+    return isRefusal(ask) ? ask : { ...fenced, ...ask };
+  }
   const asked = toAsked(item, looks);
   return isRefusal(asked) ? asked : { ...fenced, ...asked };
 }

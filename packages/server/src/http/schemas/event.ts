@@ -5,9 +5,9 @@
 import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
 import { named, nullable, oneOf } from "./named.ts";
-import { closed, count, jsonObject, name } from "./scalars.ts";
+import { closed, count, jsonObject } from "./scalars.ts";
 import { runState } from "./run.ts";
-import { usage, usageProperties } from "./usage.ts";
+import { reportedUsage } from "./usage.ts";
 
 const string = Type.String();
 
@@ -29,7 +29,7 @@ export const event = named<wire.Event>()(
     to_state: nullable(runState),
     late: Type.Boolean(),
     data: jsonObject("Facts of this type."),
-    usage: Type.Optional(usage),
+    usage: Type.Optional(reportedUsage),
     actor: nullable(string),
     request_id: nullable(string),
     traceparent: nullable(string),
@@ -42,12 +42,14 @@ export const eventSubmission = named<wire.EventSubmission>()(
     {
       type: Type.String({ minLength: 1, maxLength: 200, description: "Such as `log.line`." }),
       producer_seq: Type.Optional(
-        count(1, Number.MAX_SAFE_INTEGER, "Numbers the events of one attempt, rising from 1."),
+        count(
+          1,
+          Number.MAX_SAFE_INTEGER,
+          "Numbers the events of one attempt, rising from 1. Needed with `usage`.",
+        ),
       ),
       data: Type.Optional(jsonObject("≤ 60 KiB; the sender cuts fields.")),
-      usage: Type.Optional(
-        Type.Object({ ...usageProperties, model: Type.Optional(name("The model.")) }, closed),
-      ),
+      usage: Type.Optional(reportedUsage),
       metadata: Type.Optional(jsonObject("Anything about the event.")),
       artifact_refs: Type.Optional(Type.Array(Type.String({ maxLength: 2000 }), { maxItems: 100 })),
     },

@@ -5,7 +5,7 @@
 import { Type } from "../typebox.ts";
 import { runState } from "./run.ts";
 import { longPage, shortPage } from "./page.ts";
-import { bigInteger, closed, count, instant, name } from "./scalars.ts";
+import { bigInteger, closed, count, id, instant, name } from "./scalars.ts";
 import { limits } from "../../domain/limits.ts";
 import { oneOf } from "./named.ts";
 
@@ -53,14 +53,31 @@ const lastEventId = Type.Optional(
   bigInteger("Streams: go on after this one, when the header `Last-Event-ID` cannot be sent."),
 );
 
-export const runEventsQuery = Type.Object(
+const bySeq = {
+  after_seq: Type.Optional(bigInteger("Only events after this number.")),
+  before_seq: Type.Optional(bigInteger("Only events before this number.")),
+  order: Type.Optional(oneOf(["asc", "desc"], "Default asc.")),
+  type,
+  ...longPage,
+};
+
+export const runEventsQuery = Type.Object({ ...bySeq, last_event_id: lastEventId }, closed);
+/** Of other streams than runs: pages only. */
+export const streamEventsQuery = Type.Object(bySeq, closed);
+
+export const runtimeQuery = Type.Object(
   {
-    after_seq: Type.Optional(bigInteger("Only events after this number.")),
-    before_seq: Type.Optional(bigInteger("Only events before this number.")),
-    order: Type.Optional(oneOf(["asc", "desc"], "Default asc.")),
-    type,
-    last_event_id: lastEventId,
-    ...longPage,
+    state: Type.Optional(oneOf(["online", "draining", "stale", "offline"], "Only in this state.")),
+    agent: Type.Optional(name("Only those that work as this agent.")),
+    label: Type.Optional(
+      Type.String({
+        maxLength: 1300,
+        pattern: "^[^:\\p{Cc}][^\\p{Cc}]*$",
+        description: "Only those with this label, as `key:value`.",
+        "x-says": "must be key:value",
+      }),
+    ),
+    ...shortPage,
   },
   closed,
 );
@@ -68,7 +85,13 @@ export const runEventsQuery = Type.Object(
 export const feedQuery = Type.Object(
   {
     after_feed: Type.Optional(bigInteger("Only events after this number of the feed.")),
-    type,
+    type: Type.Optional(
+      name("Only events of this type; one that ends in a dot is the beginning of types (`run.`)."),
+    ),
+    run: Type.Optional(id("run", "Only events of this run.")),
+    agent: Type.Optional(
+      name("Only events of this agent: its own, those of its attempts, of runs meant for it."),
+    ),
     last_event_id: lastEventId,
     ...longPage,
   },

@@ -6,7 +6,8 @@ import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
 import { roles } from "../../domain/key.ts";
 import { named, nullable, oneOf } from "./named.ts";
-import { closed, instant, name, reason } from "./scalars.ts";
+import { limits } from "../../domain/limits.ts";
+import { closed, count, instant, name, reason } from "./scalars.ts";
 
 const string = Type.String();
 const at = Type.String({ format: "date-time" });
@@ -20,19 +21,45 @@ export const project = named<wire.Project>()(
     created_at: at,
     stopped_at: optionalAt,
     stop_reason: nullable(string),
+    stopped_by: nullable(string),
+    stop_scope: nullable(oneOf(["project", "everything"])),
+    retention_days: nullable(Type.Integer()),
+    feed_floor: string,
+  }),
+);
+export const everything = named<wire.Everything>()(
+  "Everything",
+  Type.Object({
+    stopped_at: optionalAt,
+    stop_reason: nullable(string),
+    stopped_by: nullable(string),
   }),
 );
 export const newProject = Type.Object({ name: name("Unique in this installation.") }, closed);
+
+/** A hundred years. */
+const MOST_DAYS = 36_500;
+export const retentionRequest = Type.Object(
+  {
+    retention_days: nullable(
+      count(1, MOST_DAYS, "Remove runs this many days after their end; null: keep all."),
+    ),
+  },
+  closed,
+);
 
 const apiKeyProperties = {
   id: string,
   prefix: Type.String({ description: "The public part of the key." }),
   name: string,
   roles: Type.Array(oneOf(roles)),
+  agents: nullable(Type.Array(string)),
   project_id: nullable(string),
   created_at: at,
   expires_at: optionalAt,
   revoked_at: optionalAt,
+  last_used_at: optionalAt,
+  replaced_by: nullable(string),
 };
 export const apiKey = named<wire.ApiKey>()("ApiKey", Type.Object(apiKeyProperties));
 export const createdKey = named<wire.CreatedKey>()(
@@ -47,6 +74,26 @@ export const newKey = Type.Object(
     name: name("What it is for."),
     roles: Type.Array(oneOf(roles), { minItems: 1, maxItems: roles.length }),
     expires_at: Type.Optional(instant("Without it the key does not expire.")),
+    agents: Type.Optional(
+      Type.Array(name("An agent."), {
+        minItems: 1,
+        maxItems: limits.keyAgents,
+        uniqueItems: true,
+        description: "For a worker's key: it works as these agents only. Default any.",
+        "x-says": `must be 1 to ${limits.keyAgents} names of agents, each once`,
+      }),
+    ),
+  },
+  closed,
+);
+export const rotation = Type.Object(
+  {
+    overlap_s: Type.Optional(
+      count(0, limits.keyOverlapSMax, "How long the old key lives on; 0: it ends. Default a day."),
+    ),
+    expires_at: Type.Optional(
+      instant("Default: the new key lasts as long as the old one was made for."),
+    ),
   },
   closed,
 );

@@ -119,5 +119,10 @@ export function jsonObject(description: string) {
   });
 }
 
+/** Free words about a thing, for people and filters. */
+export function labels() {
+  return Type.Record(Type.String(), text(1000, "A label."), { maxProperties: 64 });
+}
+
 /** An object of input: a field that is not listed here is refused by name. */
 export const closed = { additionalProperties: false } as const;

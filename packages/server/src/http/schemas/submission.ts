@@ -23,6 +23,8 @@ import {
 
 /** One day: no backoff needs more. */
 const DAY_MS = 86_400_000;
+/** 30 days: nobody waits longer for an agent that is gone. */
+const MONTH_S = 2_592_000;
 
 const backoff = Type.Object(
   {
@@ -79,6 +81,12 @@ const properties = {
     }),
   ),
   agent: Type.Optional(name("Only this agent may do it.")),
+  agent_timeout_s: Type.Optional(
+    count(1, MONTH_S, "With `agent`: how long it may be offline. Default 600 where it counts."),
+  ),
+  on_agent_timeout: Type.Optional(
+    oneOf(["wait", "any"], "Then: `wait` on (default), or let `any` other agent do it."),
+  ),
   runtime: Type.Optional(name("Only this runtime may do it.")),
   model: Type.Optional(name("The model it needs.")),
   account: Type.Optional(name("The account it draws on.")),

@@ -1,13 +1,13 @@
-// Measured consumption, as workers report it and as runs show it.
+// Measured consumption, as workers report it, as runs show it, and summed by agent and day.
 // Promises: whole numbers ≥ 0; absent means not reported, which is not zero.
-// Leaves to others: summing and charging (engine).
+// Leaves to others: summing and charging (engine), instants that exist (`mapping/usage.ts`).
 
 import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
-import { named } from "./named.ts";
-import { amount, closed } from "./scalars.ts";
+import { named, nullable } from "./named.ts";
+import { amount, closed, instant, name } from "./scalars.ts";
 
-export const usageProperties = {
+const usageProperties = {
   input_tokens: Type.Optional(amount("Tokens read.")),
   output_tokens: Type.Optional(amount("Tokens written.")),
   cache_read_input_tokens: Type.Optional(amount("Of the input tokens, read from a cache.")),
@@ -17,3 +17,32 @@ export const usageProperties = {
 };
 
 export const usage = named<wire.Usage>()("Usage", Type.Object(usageProperties, closed));
+
+/** What a worker reports: with the model that consumed it, if it knows. */
+export const reportedUsage = Type.Object(
+  { ...usageProperties, model: Type.Optional(name("The model that consumed it.")) },
+  closed,
+);
+
+const usageRow = named<wire.UsageRow>()(
+  "UsageRow",
+  Type.Object({
+    agent: nullable(Type.String()),
+    account: nullable(Type.String()),
+    model: nullable(Type.String()),
+    day: Type.String({ format: "date", description: "In UTC." }),
+    attempts: Type.Integer(),
+    usage,
+  }),
+);
+export const usageRows = Type.Object({ items: Type.Array(usageRow) });
+
+export const usageQuery = Type.Object(
+  {
+    from: Type.Optional(instant("From this instant on. Default: 7 days before `to`.")),
+    to: Type.Optional(instant("Before this instant. Default: now.")),
+    agent: Type.Optional(name("Only of this agent.")),
+    account: Type.Optional(name("Only of this account.")),
+  },
+  closed,
+);

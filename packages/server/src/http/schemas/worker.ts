@@ -5,9 +5,10 @@
 import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
 import { limits } from "../../domain/limits.ts";
+import { approval } from "./approval.ts";
 import { eventSubmission } from "./event.ts";
 import { named, nullable, oneOf } from "./named.ts";
-import { closed, count, id, json, name, text } from "./scalars.ts";
+import { closed, count, id, json, labels, name, text } from "./scalars.ts";
 import { run, runStatus } from "./run.ts";
 import { itemResult } from "./problem.ts";
 
@@ -23,9 +24,7 @@ export const runtimeRegistration = named<wire.RuntimeRegistration>()(
     {
       version: Type.Optional(nullable(text(200, "Version of the worker."))),
       capabilities: Type.Optional(nullable(capabilities)),
-      labels: Type.Optional(
-        nullable(Type.Record(Type.String(), text(1000, "A label."), { maxProperties: 64 })),
-      ),
+      labels: Type.Optional(nullable(labels())),
       runners: Type.Optional(nullable(runners)),
       endpoint: Type.Optional(nullable(text(2000, "Where people find it."))),
       host: Type.Optional(nullable(text(255, "Host name."))),
@@ -100,8 +99,10 @@ const claim = named<wire.Claim>()(
     child_key: string,
     side_effect_token: string,
     agent: nullable(string),
+    account: nullable(string),
     lease_ms: Type.Integer(),
     time_left_ms: nullable(Type.Integer()),
+    traceparent: nullable(string),
   }),
 );
 export const claimResponse = Type.Object({ claims: Type.Array(claim) }, { title: "ClaimResponse" });
@@ -140,6 +141,7 @@ export const directive = named<wire.Directive>()(
     Type.Object({ kind: Type.Literal("stop"), ...target }),
     Type.Object({ kind: Type.Literal("fenced"), ...target }),
     Type.Object({ kind: Type.Literal("deadline"), ...target }),
+    Type.Object({ kind: Type.Literal("budget"), ...target }),
     Type.Object({ kind: Type.Literal("wake"), reason: nullable(string) }),
   ]),
 );
@@ -195,7 +197,9 @@ export { process as processFacts, fenceProperties, runFence };
 
 export const reportsResponse = named<wire.ReportsResponse>()(
   "ReportsResponse",
-  Type.Object({ results: Type.Array(itemResult({ run: runStatus })) }),
+  Type.Object({
+    results: Type.Array(itemResult({ run: runStatus, approval: Type.Optional(approval) })),
+  }),
 );
 
 export const checkpoint = renewal.checkpoint;

@@ -3,11 +3,10 @@
 // deals with an outage; the lists are bounded.
 // Leaves to others: what an outage means (engine).
 
-import type { Role } from "../../domain/key.ts";
 import type { Runner } from "../db.ts";
 import { statement } from "../db.ts";
-import type { KeyRow } from "../keys.ts";
 import type { ProjectRow } from "../projects.ts";
+import { projectColumns, projectTables } from "../projects.ts";
 
 const readPulse = statement(
   "read_pulse",
@@ -71,15 +70,14 @@ export async function serverLeave(runner: Runner, id: string): Promise<void> {
   await runner.query(forget);
 }
 
-const projectColumns =
-  "p.id, p.name, p.created_at, p.stopped_at, p.stop_reason, p.stopped_by, p.last_seq";
 const allProjects = statement(
   "all_projects",
-  `select ${projectColumns} from signalbox.project p order by p.name limit 1000`,
+  `select ${projectColumns} from ${projectTables} order by p.name limit 1000`,
 );
 const oneProject = statement(
   "one_project",
-  `select ${projectColumns} from signalbox.project p where p.id::text = $1 or p.name = $1 limit 1`,
+  `select ${projectColumns} from ${projectTables}
+   where p.id::text = $1 or p.name = $1 order by p.id limit 1`,
 );
 
 export async function listAllProjects(runner: Runner): Promise<ProjectRow[]> {
@@ -90,39 +88,4 @@ export async function listAllProjects(runner: Runner): Promise<ProjectRow[]> {
 export async function findAnyProject(runner: Runner, idOrName: string): Promise<ProjectRow | null> {
   const rows = await runner.query<ProjectRow>(oneProject, [idOrName]);
   return rows[0] ?? null;
-}
-
-const keyColumns = `k.id, k.prefix, k.project_id, k.name, k.roles, k.created_at, k.expires_at,
-  k.revoked_at`;
-const ownerKeys = statement(
-  "owner_keys",
-  `select ${keyColumns} from signalbox.api_key k where k.project_id is null
-   order by k.id limit 500`,
-);
-const insertOwnerKey = statement(
-  "insert_owner_key",
-  `insert into signalbox.api_key as k (id, prefix, project_id, name, roles, digest, created_at,
-     expires_at) values ($1, $2, null, $3, $4, decode($5, 'hex'), clock_timestamp(), $6)
-   returning ${keyColumns}`,
-);
-
-export async function listOwnerKeys(runner: Runner): Promise<KeyRow[]> {
-  return runner.query<KeyRow>(ownerKeys);
-}
-
-export async function saveOwnerKey(
-  runner: Runner,
-  key: { id: string; prefix: string; name: string; roles: readonly Role[]; digest: string },
-  expiresAt: number | null,
-): Promise<KeyRow> {
-  const expiry = expiresAt === null ? null : new Date(expiresAt).toISOString();
-  const rows = await runner.query<KeyRow>(insertOwnerKey, [
-    key.id,
-    key.prefix,
-    key.name,
-    key.roles,
-    key.digest,
-    expiry,
-  ]);
-  return rows[0] as KeyRow;
 }

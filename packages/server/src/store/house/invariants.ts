@@ -2,8 +2,8 @@
 // violation. They run after every test file and ship as `signalbox verify`.
 // Promises: reads only, as `house`; each question is one statement, so it sees one instant and may
 // be asked of a live system; at most 100 violations of each are returned.
-// Leaves to others: key ranges for very large registers; approvals, allowances and calendars, which
-// bring their own questions with them.
+// Leaves to others: who may work (`invariants-fleet.ts`), approvals (`invariants-approvals.ts`);
+// key ranges for very large registers.
 
 import { lateEventTypes, stateAfter } from "../../domain/event.ts";
 import { limits } from "../../domain/limits.ts";
@@ -14,47 +14,24 @@ import {
   statePairs,
   terminalStates,
 } from "../../domain/machine.ts";
-import type { Reader, Runner, Statement } from "../db.ts";
-import { statement } from "../db.ts";
+import type { Reader, Runner } from "../db.ts";
+import type { Invariant, Violation } from "./invariant.ts";
+import { grace, invariant } from "./invariant.ts";
+import { approvalInvariants } from "./invariants-approvals.ts";
+import { fleetInvariants } from "./invariants-fleet.ts";
+import { operateInvariants } from "./invariants-operate.ts";
+import { sinkInvariants } from "./invariants-sinks.ts";
 
-/** One question. `promise` is what holds when no row comes back. */
-export type Invariant = {
-  /** `I-1`: its number in the catalogue of invariants, and a word. */
-  readonly name: string;
-  readonly promise: string;
-  readonly statement: Statement;
-  readonly values: readonly unknown[];
-};
-
-/** A row that must not be: of which run or project, where in its stream, and what is wrong. */
-export type Violation = {
-  readonly invariant: string;
-  readonly subject: string;
-  readonly seq: number | null;
-  readonly detail: string;
-};
-
-function invariant(
-  name: string,
-  promise: string,
-  text: string,
-  values: readonly unknown[] = [],
-): Invariant {
-  const sql = `select v.subject::text, v.seq, v.detail::text from (${text}) v
-   order by v.subject, v.seq limit 100`;
-  const id = `invariant_${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_")}`;
-  return { name, promise, statement: statement(id, sql), values };
-}
+export type { Violation } from "./invariant.ts";
 
 const pairs = statePairs();
 const attemptEnds = attemptStates
   .filter((state) => attemptTable[state].length === 0)
   .map((state) => `attempt.${state}`);
-const grace = `interval '5 seconds'`;
 const cancelGrace = `interval '${limits.cancelGraceMs + 5000} milliseconds'`;
 
-/** Every invariant that this schema can be asked about. */
-export const invariants: readonly Invariant[] = [
+/** Those of runs and of the register. */
+export const runInvariants: readonly Invariant[] = [
   invariant(
     "I-1 tokens",
     "claims of a run carry the tokens 1, 2, 3 …, each after exactly one end of the lease before",
@@ -155,14 +132,17 @@ export const invariants: readonly Invariant[] = [
   ),
   invariant(
     "I-8 numbers",
-    "each stream is numbered 1..n, each project's feed 1..n in commit order, without gaps",
+    "each stream is numbered 1..n, each feed in commit order, without gaps above what was removed",
     `select e.stream_id as subject, max(e.seq) as seq, count(*) || ' rows' as detail
      from signalbox.event e group by e.stream, e.stream_id
      having min(e.seq) <> 1 or max(e.seq) <> count(*) or count(distinct e.seq) <> count(*)
-     union all select f.project_id, max(e.feed), count(distinct e.feed) || ' of ' || f.n
-     from signalbox.feed_counter f left join signalbox.event e on e.project_id = f.project_id
-     group by f.project_id, f.n
-     having count(distinct e.feed) <> f.n or coalesce(max(e.feed), 0) <> f.n
+     union all select f.project_id, max(e.feed),
+       count(distinct e.feed) || ' of ' || f.n || ' above ' || p.feed_floor
+     from signalbox.feed_counter f join signalbox.project p on p.id = f.project_id
+     left join signalbox.event e on e.project_id = f.project_id and e.feed > p.feed_floor
+     group by f.project_id, f.n, p.feed_floor
+     having count(distinct e.feed) <> f.n - p.feed_floor
+       or coalesce(max(e.feed), p.feed_floor) <> f.n
      union all select x.stream_id, x.seq, 'feed ' || x.feed || ' after ' || x.before
      from (select e.stream_id, e.seq, e.feed,
          lag(e.feed) over (partition by e.stream_id order by e.seq) as before
@@ -319,6 +299,15 @@ export const invariants: readonly Invariant[] = [
     `select e.stream_id as subject, e.seq, e.type as detail
      from signalbox.event e where e.actor is null or e.request_id is null`,
   ),
+];
+
+/** Every invariant that this schema can be asked about. */
+export const invariants: readonly Invariant[] = [
+  ...runInvariants,
+  ...fleetInvariants,
+  ...operateInvariants,
+  ...approvalInvariants,
+  ...sinkInvariants,
 ];
 
 /**

@@ -146,17 +146,20 @@ export async function cleanFlushes(runner: Runner): Promise<void> {
 
 const liveInStopped = statement(
   "live_in_stopped",
-  `select r.id, r.project_id, r.attempt_id, r.fencing_token from signalbox.project p
+  `select r.id, r.project_id, r.attempt_id, r.fencing_token,
+     case when p.stopped_at is not null and p.stop_cancels then p.stop_reason
+       when e.stop_cancels then e.stop_reason end as cancel_reason
+   from signalbox.everything e join signalbox.project p on e.id = 1
+     and least(p.stopped_at, e.stopped_at) < clock_timestamp() - interval '2 seconds'
    join signalbox.run r on r.project_id = p.id and r.due_at is not null
      and r.lease_expires_at is not null
-   where p.stopped_at is not null and p.stopped_at < clock_timestamp() - interval '2 seconds'
    order by r.id limit $1`,
 );
 
+/** A lease under a stop. `cancel_reason`: the stop cancels what is live, for this reason. */
+export type StoppedRun = LiveRun & { readonly cancel_reason: string | null };
+
 /** Leases that a stop has not ended yet, because its server died in between. */
-export async function liveInStoppedProjects(
-  runner: Runner,
-  limit: number,
-): Promise<(LiveRun & { project_id: string })[]> {
-  return runner.query<LiveRun & { project_id: string }>(liveInStopped, [limit]);
+export async function liveInStoppedProjects(runner: Runner, limit: number): Promise<StoppedRun[]> {
+  return runner.query<StoppedRun>(liveInStopped, [limit]);
 }

@@ -1,5 +1,6 @@
-// The parser's own table of cases, as data: refusals.jsonl (what providers, gateways and command
-// lines print when they refuse) and no-refusals.jsonl (what only looks like it). One case a line.
+// The parser's own table of cases, as data: refusals*.jsonl (what providers, gateways and command
+// lines print when they refuse; signals with a structure, other languages and notations of time
+// have a file each) and no-refusals*.jsonl (what only looks like it). One case a line.
 // Promises: all values are invented; `at` is an instant, `wait` seconds after `now`, neither: the
 // text names no time; `or` names other reasons a careful reader may give.
 // Leaves to others: the comparing (the tests beside this file).
@@ -26,15 +27,23 @@ export type Case = {
 /** The present of all cases that name none: a Wednesday. */
 export const NOW = "2026-10-14T09:30:00Z";
 
-function linesOf<T>(file: string): T[] {
-  const text = readFileSync(new URL(file, import.meta.url), "utf8");
-  return text
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as T);
+function linesOf<T>(...files: readonly string[]): T[] {
+  return files.flatMap((file) => {
+    const text = readFileSync(new URL(file, import.meta.url), "utf8");
+    const lines = text.trimEnd().split("\n");
+    return lines.map((line) => JSON.parse(line) as T);
+  });
 }
 
 /** Who is stopped, why and until when. */
-export const refusals = linesOf<Case>("refusals.jsonl");
+export const refusals = linesOf<Case>(
+  "refusals.jsonl",
+  "refusals-structured.jsonl",
+  "refusals-abroad.jsonl",
+  "refusals-times.jsonl",
+);
 /** What stops nobody. */
-export const noRefusals = linesOf<Omit<Case, "reason">>("no-refusals.jsonl");
+export const noRefusals = linesOf<Omit<Case, "reason">>(
+  "no-refusals.jsonl",
+  "no-refusals-lookalikes.jsonl",
+);

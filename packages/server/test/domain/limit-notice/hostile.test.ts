@@ -174,6 +174,13 @@ const seeds = [
   "error error code 429 ",
   "if you hit your usage limit, ",
   "Oct 23rd, 2026 11:55 PM ",
+  '"rate_limits": {"primary": {"used_percent": 7, "resets_at": 1791970200}}, ',
+  "retry_after: Some(Duration { secs: 3, nanos: 0 }) ",
+  '{"type": "tool_result"}\n',
+  "limite atteint",
+  "明日9:00にリセット",
+  "2h 5m ",
+  "**[limit](https://example.com) ",
 ];
 
 describe("hostile texts of 1 MiB", () => {

@@ -4,7 +4,7 @@
 // Leaves to others: finding candidates (store/claims), writing (write.ts).
 
 import { createHmac, randomBytes } from "node:crypto";
-import type { AdmitFacts, Candidate, Grant, Offer } from "../../../domain/admit.ts";
+import type { AdmitFacts, Candidate, Grant, Offer } from "../../../domain/admission.ts";
 import { admit } from "../../../domain/admit.ts";
 import type { Refusal } from "../../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../../domain/refusal.ts";
@@ -15,7 +15,9 @@ import { groupBy } from "../../../std/group.ts";
 import type { KeyRef } from "../../../store/claims.ts";
 import { keyName } from "../../../store/claims.ts";
 import type { RuntimeRow } from "../../../store/runtimes.ts";
+import type { Estimate } from "../../../domain/allowance/reserve.ts";
 import { unknownRuntime } from "./decide-items.ts";
+import { agentFactsOf } from "./read-scopes.ts";
 import type { ClaimItem, Granted, Outcome } from "./items.ts";
 import type { Facts } from "./read.ts";
 import type { FlushState } from "./state.ts";
@@ -44,7 +46,12 @@ export type ClaimContext = {
   readonly candidates: readonly PendingRun[];
   readonly lanes: ReadonlyMap<string, LaneKey>;
   readonly liveByKey: ReadonlyMap<string, number>;
+  /** What candidates say they will consume, and what their parents have set aside. */
+  readonly estimates: ReadonlyMap<string, Estimate>;
+  readonly parentLeft: ReadonlyMap<string, Map<string, number>>;
   readonly newId: () => string;
+  /** Told of lanes that no claim can take from now. */
+  readonly onShut: (projectId: string, laneIds: readonly string[]) => void;
 };
 
 /** Decides all claims of the flush; the outcomes are in the order of the items. */
@@ -72,6 +79,7 @@ export function decideClaims(
       const done = grants.flatMap((given) => grant(state, item, given, context.newId()));
       outcomes[index] = { answer: { kind: "claim", grants: done, at: state.at } };
     }
+    if (admission.shutLanes.length > 0) context.onShut(projectId, admission.shutLanes);
     for (const run of admission.keyTaken) {
       if (!state.runs.has(run.id)) state.hold(run);
       state.apply(run.id, { kind: "hold_key" }, house);
@@ -102,10 +110,16 @@ function offerOf(facts: Facts, item: ClaimItem, id: number): Offer {
   };
 }
 
-function candidatesOf({ candidates, lanes }: ClaimContext, projectId: string): Candidate[] {
+function candidatesOf(context: ClaimContext, projectId: string): Candidate[] {
+  const { candidates, lanes, estimates, parentLeft } = context;
   return candidates
     .filter((run) => run.projectId === projectId)
-    .map((run) => ({ run, lane: lanes.get(run.laneId) as LaneKey }));
+    .map((run) => {
+      const lane = lanes.get(run.laneId) as LaneKey;
+      const left = parentLeft.get(run.id);
+      const estimate = estimates.get(run.id) ?? null;
+      return { run, lane, estimate, ...(left === undefined ? {} : { parentLeft: left }) };
+    });
 }
 
 /**
@@ -146,21 +160,36 @@ function admitFacts(
       ]),
     ),
     liveByKey,
+    agents: new Map(
+      facts.scopes.agents
+        .filter((row) => row.project_id === projectId)
+        .map((row) => [
+          row.name,
+          agentFactsOf(row, (account) => state.accounts.rowsOf(projectId, account)),
+        ]),
+    ),
+    accounts: new Map(
+      facts.scopes.named
+        .filter((ref) => ref.projectId === projectId)
+        .map(({ account }) => [account, state.accounts.rowsOf(projectId, account)]),
+    ),
+    allowances: facts.scopes.uses.filter((use) => use.projectId === projectId),
   };
 }
 
-function grant(
-  state: FlushState,
-  item: ClaimItem,
-  given: Pick<Grant, "run" | "agent">,
-  attemptId: string,
-): Granted[] {
-  const { run, agent } = given;
+function grant(state: FlushState, item: ClaimItem, given: Grant, attemptId: string): Granted[] {
+  const { run, agent, account, durationCapMs } = given;
   if (!state.runs.has(run.id)) state.hold(run);
   const { runtime, leaseMs } = item;
-  const command = { kind: "claim", attemptId, runtime, agent, leaseMs } as const;
+  const metered = given.reserves.length > 0;
+  const probing = given.probes.length > 0;
+  const how = { account, durationCapMs, metered, probing };
+  const command = { kind: "claim", attemptId, runtime, agent, leaseMs, ...how } as const;
   const decision = state.apply(run.id, command, item.origin);
   if (isRefusal(decision)) return [];
+  state.meter.open(given, decision.run.fencingToken);
+  const probe = { runId: run.id, token: decision.run.fencingToken, since: state.at };
+  for (const row of given.probes) state.accounts.grant(run.projectId, row, probe, item.origin);
   const secret = randomBytes(24).toString("base64url");
   const childSecret = childSecretOf(secret);
   const claimed = state.runs.get(run.id)?.run as Run;
@@ -171,11 +200,12 @@ function grant(
     projectId: run.projectId,
     agent,
     runtime,
+    account,
     at: state.at,
     keyDigest: sha256Hex(secret),
     childDigest: sha256Hex(childSecret),
   });
-  return [{ run: claimed, attemptId, secret, childSecret, agent, detail: null }];
+  return [{ run: claimed, attemptId, secret, childSecret, agent, account, detail: null }];
 }
 
 /** The concurrency keys among the candidates: to be counted under their locks before admission. */

@@ -13,7 +13,14 @@ import { newRun } from "../../../domain/submission.ts";
 import { toTypeId } from "../../../std/ids.ts";
 import type { Facts } from "./read.ts";
 import { isRenewal } from "./read.ts";
-import type { Outcome, PresenceItem, RunItem, SubmitItem, Submitted } from "./items.ts";
+import type {
+  AccountItem,
+  Outcome,
+  PresenceItem,
+  RunItem,
+  SubmitItem,
+  Submitted,
+} from "./items.ts";
 import type { FlushState } from "./state.ts";
 
 export function decideRun(state: FlushState, facts: Facts, item: RunItem): Outcome {
@@ -29,10 +36,15 @@ export function decideRun(state: FlushState, facts: Facts, item: RunItem): Outco
     );
     if (stopped !== undefined) return { refusal: projectStopped(stopped.stop_reason ?? "") };
   }
-  const command = commandOf(state, entry.run, item);
+  if ("approval" in item.what) return state.approvals.apply(item, item.what.approval);
+  const command = commandOf(state, entry.run, item, facts.recordedUsage);
   if (command === null) return answer(state, entry.run, 0);
   const decision = state.apply(item.runId, command, item.origin, item.fence);
   if (isRefusal(decision)) return { refusal: decision };
+  if ("exhausts" in item.what && item.what.exhausts !== undefined && !decision.repeated) {
+    const { account, notice } = item.what.exhausts;
+    state.accounts.apply(item.projectId, account, { kind: "report", notice }, item.origin);
+  }
   if ("metadata" in item.what && item.what.metadata !== undefined) {
     entry.metadata = { ...entry.metadata, ...item.what.metadata };
   }
@@ -48,8 +60,24 @@ function answer(state: FlushState, run: Run, stored: number): Outcome {
   return { answer: { kind: "run", run, stored, at: state.at } };
 }
 
-function commandOf(state: FlushState, run: Run, item: RunItem): RunCommand | null {
-  if ("command" in item.what) return item.what.command;
+/** Usage without what is stored already, be it by another item of this flush. */
+function withoutStored(command: RunCommand, runId: string, fresh: Set<string>): RunCommand {
+  if (command.kind !== "record_usage") return command;
+  const { token } = command;
+  const records = command.records.filter(({ producerSeq }) =>
+    fresh.delete(`${runId}/${token}/${producerSeq}`),
+  );
+  return { ...command, records };
+}
+
+function commandOf(
+  state: FlushState,
+  run: Run,
+  item: RunItem,
+  recordedUsage: Set<string>,
+): RunCommand | null {
+  if ("command" in item.what) return withoutStored(item.what.command, run.id, recordedUsage);
+  if ("approval" in item.what) return null;
   if ("due" in item.what) return dueCommand(run, state.at, item.what.outage);
   const now = state.dependencies.get(run.id);
   if (run.phase !== "pending") return null;
@@ -59,7 +87,7 @@ function commandOf(state: FlushState, run: Run, item: RunItem): RunCommand | nul
   return { kind: "release_held", bits: 0, openDependencies: now?.open ?? 0 };
 }
 
-function notFound(runId: string): Refusal {
+export function notFound(runId: string): Refusal {
   return refuse("not_found", `There is no run ${toTypeId("run", runId)} in this project.`);
 }
 
@@ -128,6 +156,11 @@ export function decidePresence(state: FlushState, facts: Facts, item: PresenceIt
   );
   if (runtime === undefined) return { refusal: unknownRuntime(item.runtime) };
   return { answer: { kind: "presence", at: state.at } };
+}
+
+export function decideAccount(state: FlushState, item: AccountItem): Outcome {
+  state.accounts.apply(item.projectId, item.account, item.command, item.origin);
+  return { answer: { kind: "account", at: state.at } };
 }
 
 export function unknownRuntime(name: string): Refusal {

@@ -3,12 +3,16 @@
 // others.
 // Leaves to others: queueing (batcher.ts), doing (flush.ts).
 
+import type { Approval } from "../../../domain/approval.ts";
 import type { Fence, RunCommand } from "../../../domain/command.ts";
 import type { Refusal } from "../../../domain/refusal.ts";
 import type { JsonObject, Run } from "../../../domain/run.ts";
 import type { NewRun } from "../../../domain/submission.ts";
 import type { RunDetail } from "../../../store/run-queries.ts";
+import type { LimitNotice } from "../../../domain/exhaustion/exhaustion.ts";
 import type { Origin } from "../../contract.ts";
+import type { AccountCommand } from "./accounts.ts";
+import type { ApprovalCommand } from "./approvals.ts";
 
 /** One command about one run. `due` and `dependencies` are decided once the run is locked. */
 export type RunItem = {
@@ -17,9 +21,15 @@ export type RunItem = {
   readonly runId: string;
   readonly fence?: Fence;
   readonly what:
-    | { readonly command: RunCommand; readonly metadata?: JsonObject }
+    | {
+        readonly command: RunCommand;
+        readonly metadata?: JsonObject;
+        /** The limit that was met, when the command is `exhaust`: its account is closed with it. */
+        readonly exhausts?: { readonly account: string; readonly notice: LimitNotice };
+      }
     | { readonly due: true; readonly outage: boolean }
-    | { readonly dependencies: true };
+    | { readonly dependencies: true }
+    | { readonly approval: ApprovalCommand };
   readonly origin: Origin;
 };
 
@@ -59,7 +69,29 @@ export type PresenceItem = {
   readonly origin: Origin;
 };
 
-export type Item = RunItem | SubmitItem | ClaimItem | PresenceItem;
+/** Something about the limits of an account. */
+export type AccountItem = {
+  readonly kind: "account";
+  readonly projectId: string;
+  readonly account: string;
+  readonly command: AccountCommand;
+  readonly origin: Origin;
+};
+
+/** What a person does with a dead letter. A redrive brings the run it becomes. */
+export type LetterItem = {
+  readonly kind: "letter";
+  readonly projectId: string;
+  readonly runId: string;
+  readonly what:
+    | { readonly discard: { readonly note: string } }
+    | {
+        readonly redrive: { readonly id: string; readonly laneId: string; readonly spec: NewRun };
+      };
+  readonly origin: Origin;
+};
+
+export type Item = RunItem | SubmitItem | ClaimItem | PresenceItem | AccountItem | LetterItem;
 
 export type Submitted =
   | {
@@ -77,15 +109,26 @@ export type Granted = {
   readonly secret: string;
   readonly childSecret: string;
   readonly agent: string | null;
+  readonly account: string | null;
   /** The run as it stands after the claim, read in the same transaction. */
   detail: RunDetail | null;
 };
 
 export type Answer =
-  | { readonly kind: "run"; readonly run: Run; readonly stored: number; readonly at: number }
+  | {
+      readonly kind: "run";
+      readonly run: Run;
+      readonly stored: number;
+      readonly at: number;
+      /** The approval the item was about, as it is now. */
+      readonly approval?: Approval;
+    }
   | { readonly kind: "submit"; readonly results: readonly Submitted[]; readonly at: number }
   | { readonly kind: "claim"; readonly grants: readonly Granted[]; readonly at: number }
-  | { readonly kind: "presence"; readonly at: number };
+  | { readonly kind: "presence"; readonly at: number }
+  | { readonly kind: "account"; readonly at: number }
+  /** `became`: the run of a redrive; `repeated`: the same was done before. */
+  | { readonly kind: "letter"; readonly became: string | null; readonly repeated: boolean };
 
 /**
  * `again`: the item could not be dealt with now (its row is locked elsewhere); the next flush
@@ -110,4 +153,6 @@ export type Change = {
   readonly before: Run | null;
   readonly after: Run;
   readonly events: number;
+  /** A probing attempt has shown that its account's limit is over. */
+  readonly works: boolean;
 };

@@ -23,7 +23,11 @@ export function signsOfLife(items: readonly Item[], context: FlushContext): Sign
     const { projectId } = item;
     const runtime = context.runtimes.get(`${projectId}/${item.runtime}`);
     if (runtime === undefined) continue;
-    if (item.kind === "presence") touched.add(runtime.id);
+    const heard = (context.presence.get(runtime.id) ?? -Infinity) > now - FRESH_MS;
+    if (item.kind === "presence" || !heard) {
+      context.presence.set(runtime.id, now);
+      touched.add(runtime.id);
+    }
     for (const one of item.agents) {
       const agent = typeof one === "string" ? one : one.name;
       const name = `${runtime.id}/${agent}`;

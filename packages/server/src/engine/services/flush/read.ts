@@ -3,8 +3,11 @@
 // Promises: every lock a flush takes on runs is taken here, ordered by id; nothing is decided.
 // Leaves to others: deciding (decide-items.ts), writing (write.ts).
 
+import type { Approval } from "../../../domain/approval.ts";
+import { ON_CALL_PRIORITY } from "../../../domain/fit.ts";
 import type { Run } from "../../../domain/run.ts";
 import { groupBy } from "../../../std/group.ts";
+import { approvalsOfRuns } from "../../../store/approvals.ts";
 import type { Demand, KeyRef } from "../../../store/claims.ts";
 import { keyName, lockCandidates, peekLiveByKey } from "../../../store/claims.ts";
 import type { Runner } from "../../../store/db.ts";
@@ -22,8 +25,19 @@ import {
   insertSpecs,
   parentsOpen,
 } from "../../../store/specs.ts";
+import type { AgentForClaim } from "../../../store/agents.ts";
+import type { AttemptRef, StoredReservation } from "../../../store/reservations.ts";
+import { lockReservations } from "../../../store/reservations.ts";
+import type { UsageWrite } from "../../../store/usage.ts";
+import { recordUsage } from "../../../store/usage.ts";
 import type { Floors } from "./floors.ts";
-import type { ClaimItem, Item, RunItem, SubmitItem } from "./items.ts";
+import type { ScopeOptions, Scopes } from "./read-scopes.ts";
+import { readScopes } from "./read-scopes.ts";
+import type { LetterRow } from "../../../store/dead-letters.ts";
+import { readLetters } from "../../../store/dead-letters.ts";
+import type { ClaimItem, Item, LetterItem, RunItem, SubmitItem } from "./items.ts";
+import { approvalRefs } from "./approvals.ts";
+import type { ShutLanes } from "./shut-lanes.ts";
 
 /** Everything a flush knows before it decides. */
 export type Facts = {
@@ -37,16 +51,24 @@ export type Facts = {
   parents: ReadonlyMap<string, boolean>;
   keyUse: ReadonlyMap<string, number>;
   dependencies: readonly DependencyState[];
+  /** Dead letters of the runs that somebody redrives or discards. */
+  letters: readonly LetterRow[];
   runtimes: readonly RuntimeRow[];
   projects: readonly ProjectRow[];
   paused: readonly (QueueRow & { project_id: string })[];
   candidates: readonly Run[];
+  scopes: Scopes;
+  reservations: readonly StoredReservation[];
+  approvals: readonly Approval[];
+  /** Usages said late or by children that were not stored before, as `run/number/producer_seq`. */
+  recordedUsage: Set<string>;
 };
 
-export type ReadOptions = LockOptions & {
-  readonly offsetMs: number;
-  readonly floors: Pick<Floors, "begin" | "found">;
-};
+export type ReadOptions = LockOptions &
+  ScopeOptions & {
+    readonly shut: Pick<ShutLanes, "for">;
+    readonly floors: Pick<Floors, "begin" | "found">;
+  };
 
 export async function readFacts(
   runner: Runner,
@@ -56,20 +78,21 @@ export async function readFacts(
 ): Promise<Facts> {
   const projects = [...new Set(items.map((item) => item.projectId))];
   const submits = items.filter((item) => item.kind === "submit");
-  const runItems = items.filter((item) => item.kind === "run");
+  const runItems = items.filter((item) => item.kind === "run" || item.kind === "letter");
   const claims = items.filter((item) => item.kind === "claim");
   const begun = beginFlush(runner, projects);
   const parts = await Promise.all([
     begun,
+    readScopes(runner, items, options),
     readSubmits(runner, submits),
     readLocked(runner, runItems, options),
     readRuntimes(runner, items),
-    readClaims(runner, claims, runtimesKnown, options.floors),
+    readClaims(runner, claims, runtimesKnown, options),
     readStops(runner, projects, items),
     readNow(runner, options.offsetMs),
   ]);
-  const [, submit, run, runtimes, claim, stops, at] = parts;
-  return { at, ...submit, ...run, runtimes, ...claim, projects: stops };
+  const [, scopes, submit, run, runtimes, claim, stops, at] = parts;
+  return { at, scopes, ...submit, ...run, runtimes, ...claim, projects: stops };
 }
 
 async function readSubmits(
@@ -106,20 +129,82 @@ async function readSubmits(
   return { inserted, known, parents: open, keyUse };
 }
 
+type Locked = Pick<
+  Facts,
+  "runs" | "exists" | "dependencies" | "letters" | "reservations" | "recordedUsage" | "approvals"
+>;
+
 async function readLocked(
   runner: Runner,
-  items: readonly RunItem[],
+  about: readonly (RunItem | LetterItem)[],
   options: LockOptions,
-): Promise<Pick<Facts, "runs" | "exists" | "dependencies">> {
-  if (items.length === 0) return { runs: [], exists: new Set(), dependencies: [] };
-  const ids = [...new Set(items.map((item) => item.runId))].toSorted();
+): Promise<Locked> {
+  if (about.length === 0) return noneLocked;
+  const ids = [...new Set(about.map((item) => item.runId))].toSorted();
+  const items = about.filter((item) => item.kind === "run");
+  const letterIds = about.flatMap((item) => (item.kind === "letter" ? [item.runId] : []));
   const dependents = items.filter((item) => "dependencies" in item.what).map((item) => item.runId);
-  const [runs, dependencies] = await Promise.all([
+  const guessed = meteredOf(ids.map((id) => options.remembered(id)?.run));
+  const [runs, letters, dependencies, held] = await Promise.all([
     lockRuns(runner, ids, options),
+    // After the lock: whoever closed one before has committed.
+    letterIds.length === 0 ? [] : readLetters(runner, letterIds),
     dependents.length === 0 ? [] : dependencyStates(runner, dependents),
+    guessed.length === 0 ? [] : lockReservations(runner, guessed),
   ]);
-  const exists = runs.length === ids.length ? new Set<string>() : await existingRuns(runner, ids);
-  return { runs, exists, dependencies };
+  const told = toRecord(items, runs);
+  const known = new Set(guessed.map(({ runId, number }) => `${runId}/${number}`));
+  const missed = meteredOf(runs).filter((ref) => !known.has(`${ref.runId}/${ref.number}`));
+  const unread = [...missed, ...told];
+  const refs = approvalRefs(items, runs);
+  const [exists, recordedUsage, more, approvals] = await Promise.all([
+    runs.length === ids.length ? new Set<string>() : existingRuns(runner, ids),
+    told.length === 0 ? new Set<string>() : recordUsage(runner, told),
+    unread.length === 0 ? [] : lockReservations(runner, unread),
+    refs.length === 0 ? [] : approvalsOfRuns(runner, refs),
+  ]);
+  const reservations = [...held, ...more];
+  return { runs, exists, dependencies, letters, recordedUsage, reservations, approvals };
+}
+
+const noneLocked = {
+  letters: [],
+  runs: [],
+  exists: new Set<string>(),
+  dependencies: [],
+  reservations: [],
+  recordedUsage: new Set<string>(),
+  approvals: [],
+};
+
+/** Live attempts that have set something aside. */
+function meteredOf(runs: readonly (Run | undefined)[]): AttemptRef[] {
+  return runs.flatMap((run) =>
+    run?.metered === true ? [{ runId: run.id, number: run.fencingToken }] : [],
+  );
+}
+
+/**
+ * Usage said after the end or by child processes: stored here, so that it is booked once. Only that
+ * of runs which this flush holds: what is stored and not decided on would never be booked. Of
+ * several under one number the first counts.
+ */
+function toRecord(items: readonly RunItem[], held: readonly Run[]): Omit<UsageWrite, "at">[] {
+  const projectOf = new Map(held.map((run) => [run.id, run.projectId]));
+  const told = new Map<string, Omit<UsageWrite, "at">>();
+  for (const { runId, projectId, what } of items) {
+    if (!("command" in what) || what.command.kind !== "record_usage") continue;
+    if (projectOf.get(runId) !== projectId) continue;
+    const { token, agent, account, records, late } = what.command;
+    for (const { producerSeq, usage } of records) {
+      const name = `${runId}/${token}/${producerSeq}`;
+      if (told.has(name)) continue;
+      const model = usage.model ?? null;
+      const who = { runId, number: token, projectId, agent, account, model };
+      told.set(name, { ...who, producerSeq, usage, late });
+    }
+  }
+  return [...told.values()];
 }
 
 async function readRuntimes(runner: Runner, items: readonly Item[]): Promise<RuntimeRow[]> {
@@ -156,44 +241,85 @@ async function readClaims(
   runner: Runner,
   claims: readonly ClaimItem[],
   runtimesKnown: ReadonlyMap<string, RuntimeRow>,
-  floors: ReadOptions["floors"],
+  { floors, agents, shut }: Pick<ReadOptions, "floors" | "agents" | "shut">,
 ): Promise<Pick<Facts, "paused" | "candidates">> {
   if (claims.length === 0) return { paused: [], candidates: [] };
   const projects = [...new Set(claims.map((claim) => claim.projectId))].toSorted();
+  const demands = demandsOf(claims, runtimesKnown, agents);
   const [paused, candidates] = await Promise.all([
     readPausedQueues(runner, projects),
-    lockCandidates(runner, demandsOf(claims, runtimesKnown), floors.begin()),
+    lockCandidates(runner, demands, {
+      floors: floors.begin(),
+      shut: shut.for(claims),
+    }),
   ]);
-  floors.found(candidates);
-  return { paused, candidates };
+  // Where only urgent runs were looked for, others stand below what was found.
+  const partly = new Set(demands.flatMap((one) => (one.minPriority > 0 ? one.projectId : [])));
+  floors.found(candidates.filter((run) => !partly.has(run.projectId)));
+  const once = new Map(candidates.map((run) => [run.id, run]));
+  return { paused, candidates: once.size < candidates.length ? [...once.values()] : candidates };
 }
 
 /** Most candidates taken from one lane for one project in one flush. */
 const MAX_DEMAND = 500;
 
-/** The union of what the claims of each project could do; admission decides exactly. */
+/**
+ * The union of what the claims of each project could do; admission decides exactly. For agents that
+ * were on call when last seen urgent runs are looked for by themselves: in the line of a lane they
+ * may stand behind many that others would take.
+ */
 function demandsOf(
   claims: readonly ClaimItem[],
   runtimesKnown: ReadonlyMap<string, RuntimeRow>,
+  agentsKnown: ReadonlyMap<string, AgentForClaim>,
 ): Demand[] {
   const byProject = groupBy(claims, (claim) => claim.projectId);
-  return [...byProject].map(([projectId, own]) => {
-    const free = own.reduce((sum, claim) => sum + claim.free, 0);
-    const serveAll = own.some((claim) => claim.queues === null);
-    return {
-      projectId,
-      demand: Math.min(MAX_DEMAND, free),
-      runners: unique(own.flatMap((claim) => claim.runners)),
-      queues: serveAll ? null : unique(own.flatMap((claim) => claim.queues ?? [])),
-      capabilities: unique(
-        own.flatMap(
-          (claim) => runtimesKnown.get(`${projectId}/${claim.runtime}`)?.capabilities ?? [],
-        ),
-      ),
-      agents: unique(own.flatMap((claim) => claim.agents.map((agent) => agent.name))),
-      runtimes: unique(own.map((claim) => claim.runtime)),
-    };
+  return [...byProject].flatMap(([projectId, own]) => {
+    const names = unique(own.flatMap((claim) => claim.agents.map((agent) => agent.name)));
+    const onCall = names.filter((name) => isOnCall(agentsKnown.get(`${projectId}/${name}`)));
+    const others = names.filter((name) => !onCall.includes(name));
+    const all = demandOf(projectId, own, { runtimesKnown, agentsKnown });
+    const urgent = { ...all, agents: onCall, minPriority: ON_CALL_PRIORITY };
+    if (onCall.length === 0) return [all];
+    const isForOthers = others.length > 0 || own.some((claim) => claim.agents.length === 0);
+    return isForOthers ? [{ ...all, agents: others }, urgent] : [urgent];
   });
+}
+
+type Known = {
+  readonly runtimesKnown: ReadonlyMap<string, RuntimeRow>;
+  readonly agentsKnown: ReadonlyMap<string, AgentForClaim>;
+};
+
+function demandOf(
+  projectId: string,
+  own: readonly ClaimItem[],
+  { runtimesKnown, agentsKnown }: Known,
+): Demand {
+  const free = own.reduce((sum, claim) => sum + claim.free, 0);
+  const serveAll = own.some((claim) => claim.queues === null);
+  return {
+    projectId,
+    demand: Math.min(MAX_DEMAND, free),
+    runners: unique(own.flatMap((claim) => claim.runners)),
+    queues: serveAll ? null : unique(own.flatMap((claim) => claim.queues ?? [])),
+    capabilities: unique(
+      own.flatMap((claim) => [
+        ...(runtimesKnown.get(`${projectId}/${claim.runtime}`)?.capabilities ?? []),
+        ...claim.agents.flatMap(
+          ({ name }) => agentsKnown.get(`${projectId}/${name}`)?.capabilities ?? [],
+        ),
+      ]),
+    ),
+    agents: unique(own.flatMap((claim) => claim.agents.map((agent) => agent.name))),
+    runtimes: unique(own.map((claim) => claim.runtime)),
+    minPriority: 0,
+  };
+}
+
+/** Whether an agent was on call when last seen: a hint, admission decides. */
+export function isOnCall(agent: AgentForClaim | undefined): boolean {
+  return agent?.slot_type === "on_call";
 }
 
 function unique(names: readonly string[]): string[] {

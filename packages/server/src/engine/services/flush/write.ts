@@ -6,6 +6,8 @@
 
 import { isEnded } from "../../../domain/run.ts";
 import { sha256Hex } from "../../../std/digest.ts";
+import { bumpAccounts, saveExhaustions } from "../../../store/accounts.ts";
+import { insertApprovals, updateApprovals } from "../../../store/approvals.ts";
 import { insertAttempts, updateAttempts } from "../../../store/attempts.ts";
 import type { Runner } from "../../../store/db.ts";
 import { appendFlushEvents } from "../../../store/events.ts";
@@ -16,6 +18,16 @@ import type { Results, RunWrite } from "../../../store/run-writes.ts";
 import { insertRuns, updateRuns } from "../../../store/run-writes.ts";
 import type { Presence } from "../../../store/runtimes.ts";
 import { touchPresence, touchRuntimes } from "../../../store/runtimes.ts";
+import {
+  addTotals,
+  chargeWithoutReservation,
+  drawFromParents,
+  insertRefunds,
+  openReservations,
+  writeReservations,
+} from "../../../store/reservations.ts";
+import { insertUsage } from "../../../store/usage.ts";
+import { writeLetters } from "./letters.ts";
 import { insertRunDependencies, insertRunTags } from "../../../store/specs.ts";
 import type { Item, SubmitItem } from "./items.ts";
 import type { Entry, FlushState } from "./state.ts";
@@ -28,6 +40,7 @@ export type WriteExtra = {
   readonly present: readonly Presence[];
   /** Runs that were claimed: read back whole for their workers, after the writes. */
   readonly granted: readonly string[];
+  readonly offsetMs: number;
   readonly onCommitSent: () => void;
 };
 
@@ -42,10 +55,16 @@ export async function writeFlush(
 ): Promise<{ details: RunDetail[]; version: string }> {
   const writes: Promise<unknown>[] = [];
   writeRuns(runner, state, items, writes);
+  writeLetters(runner, state, writes);
   if (state.newAttempts.length > 0) writes.push(insertAttempts(runner, state.newAttempts));
   if (state.attempts.size > 0) writes.push(updateAttempts(runner, [...state.attempts.values()]));
-  if (extra.touched.length > 0) writes.push(touchRuntimes(runner, extra.touched));
-  if (extra.present.length > 0) writes.push(touchPresence(runner, extra.present));
+  const { asked, decided } = state.approvals;
+  if (asked.length > 0) writes.push(insertApprovals(runner, asked));
+  if (decided.length > 0) writes.push(updateApprovals(runner, decided));
+  // Allowances first, since claims have locked them from the beginning: one order for all.
+  writeScopes(runner, state, writes);
+  if (extra.touched.length > 0) writes.push(touchRuntimes(runner, extra.touched, extra.offsetMs));
+  if (extra.present.length > 0) writes.push(touchPresence(runner, extra.present, extra.offsetMs));
   const version =
     state.events.length === 0
       ? recordFlush(runner, extra.flushId)
@@ -60,6 +79,27 @@ export async function writeFlush(
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   return { details: await details, version: await version };
+}
+
+/** Usage, reservations and what they add up to, limits of accounts. */
+function writeScopes(runner: Runner, state: FlushState, writes: Promise<unknown>[]): void {
+  const { meter, accounts } = state;
+  const projectOf = (runId: string): string => state.runs.get(runId)?.run.projectId as string;
+  const { opened, written } = meter.reservations(projectOf);
+  if (meter.usage.length > 0) writes.push(insertUsage(runner, meter.usage));
+  if (opened.length > 0) writes.push(openReservations(runner, opened));
+  if (written.length > 0) writes.push(writeReservations(runner, written));
+  const plainCharges = meter.plainCharges(projectOf);
+  if (plainCharges.length > 0) writes.push(chargeWithoutReservation(runner, plainCharges));
+  if (meter.draws.length > 0) writes.push(drawFromParents(runner, meter.draws));
+  if (meter.refunds.length > 0) writes.push(insertRefunds(runner, meter.refunds));
+  const { changed, bumped } = accounts;
+  if (changed.length > 0) writes.push(saveExhaustions(runner, changed));
+  if (bumped.length > 0) writes.push(bumpAccounts(runner, bumped));
+  const { reservedTotals, spentTotals } = meter;
+  if (reservedTotals.length + spentTotals.length > 0) {
+    writes.push(addTotals(runner, reservedTotals, spentTotals));
+  }
 }
 
 function writeRuns(

@@ -1,0 +1,266 @@
+// Deliveries: turns the feed into deliveries, and tries what is due, on any number of servers.
+// Promises: no transition waits for it; the feed is gap-free, so a persisted cursor makes a
+// delivery of every committed event and of no other (F-113); at most 8 tries at once per endpoint
+// and 256 in all; a server that dies between sending and marking leaves a lease that ends: at least
+// once.
+// Leaves to others: what matches and what a try changes (`domain/webhook`), the POST (send.ts).
+
+import type { TryOutcome } from "../../../domain/webhook/tries.ts";
+import { afterTry, FAILURES_TO_REST } from "../../../domain/webhook/tries.ts";
+import { wants } from "../../../domain/webhook/filter.ts";
+import { Service } from "../../../std/service.ts";
+import type { Reader } from "../../../store/db.ts";
+import type { LeasedDelivery, WebhookRef } from "../../../store/deliveries.ts";
+import {
+  feedOnward,
+  fillWebhook,
+  leaseDeliveries,
+  lockTriedDelivery,
+  lockToFill,
+  markDelivery,
+  releaseDeliveries,
+  triesUnderWay,
+} from "../../../store/deliveries.ts";
+import { readEvents } from "../../../store/events.ts";
+import type { StoredEvent } from "../../../store/events.ts";
+import type { WebhookToSend } from "../../../store/house/outbox.ts";
+import {
+  cleanOutbox,
+  projectsWithWebhooks,
+  signingSecrets,
+  webhooksToFill,
+  webhooksToSend,
+} from "../../../store/house/outbox.ts";
+import { disableWebhook } from "../../../store/webhooks.ts";
+import { recordWebhook } from "../../commands/webhooks.ts";
+import type { Parts } from "../../parts.ts";
+import { eventOf } from "../../queries/views.ts";
+import { houseOrigin } from "../after.ts";
+import { bodyOf, headersOf } from "./message.ts";
+import { send, SEND_MS } from "./send.ts";
+
+export type DeliveryOptions = {
+  readonly parts: () => Parts;
+  /** Connections of its own, as `app`: a burst of deliveries keeps no operator waiting. */
+  readonly writer: Reader;
+  readonly serverId: string;
+  readonly version: string;
+  readonly random: () => number;
+};
+
+const FILL_PAGE = 500;
+const PAGES_PER_ROUND = 8;
+const LOOK_MS = 1000;
+/** Events of one commit, and of the next few, become deliveries together. */
+const GATHER_MS = 20;
+const AT_ONCE = 8;
+const AT_ONCE_IN_ALL = 256;
+const LEASE_MS = SEND_MS + 20_000;
+const CLEAN_EVERY_MS = 600_000;
+const STOP_WAIT_MS = 2000;
+
+/** Deliveries taken for a try, with the events they are of (by feed), and what signs them. */
+type Leased = {
+  readonly deliveries: readonly LeasedDelivery[];
+  readonly events: ReadonlyMap<number, StoredEvent>;
+  readonly secrets: readonly string[];
+};
+type Trying = { readonly delivery: LeasedDelivery; readonly done: Promise<void> };
+
+export class Deliveries {
+  readonly #options: DeliveryOptions;
+  readonly #service: Service;
+  readonly #trying = new Map<string, Trying>();
+  readonly #stopping = new AbortController();
+  #projects: ReadonlySet<string> = new Set();
+  #lastClean = -Infinity;
+
+  constructor(options: DeliveryOptions & Pick<Parts, "clock" | "logger">) {
+    this.#options = options;
+    const { clock, logger } = options;
+    const round = (): Promise<number> => this.#round();
+    this.#service = new Service({ name: "tail.deliveries", clock, logger, round });
+  }
+
+  start(): void {
+    this.#service.start();
+  }
+
+  /** Something was committed in this project. */
+  committed(projectId: string): void {
+    if (this.#projects.has(projectId)) this.#service.wakeWithin(GATHER_MS);
+  }
+
+  /** Somebody has changed a webhook, or wants something sent. */
+  wake(): void {
+    this.#service.wake();
+  }
+
+  /** For tests that start no service: one round, and the tries that it began. */
+  async once(): Promise<void> {
+    await this.#round();
+    await Promise.all([...this.#trying.values()].map(({ done }) => done));
+  }
+
+  async stop(): Promise<void> {
+    await this.#service.stop();
+    const { clock } = this.#options.parts();
+    const all = Promise.all([...this.#trying.values()].map(({ done }) => done));
+    const cancel = clock.setDeadline(STOP_WAIT_MS, () => this.#stopping.abort());
+    await all;
+    cancel();
+  }
+
+  async #round(): Promise<number> {
+    const { house, clock, context } = this.#options.parts();
+    const found = await house.within([], async (runner) => ({
+      projects: await projectsWithWebhooks(runner),
+      toFill: await webhooksToFill(runner),
+    }));
+    this.#projects = new Set(found.projects);
+    let isBehind = false;
+    for (const ref of found.toFill) isBehind = (await this.#fill(ref)) || isBehind;
+    const toSend = await house.within([], (runner) => webhooksToSend(runner, context.offsetMs()));
+    let wait = LOOK_MS;
+    for (const one of toSend) wait = Math.min(wait, await this.#begin(one));
+    if (clock.mono() - this.#lastClean > CLEAN_EVERY_MS) {
+      this.#lastClean = clock.mono();
+      await house.within([], cleanOutbox);
+    }
+    return isBehind ? 0 : wait;
+  }
+
+  /** Makes deliveries of what is new in the feed; whether more is left. */
+  async #fill(ref: WebhookRef): Promise<boolean> {
+    for (let pages = 0; pages < PAGES_PER_ROUND; pages++) {
+      if (!(await this.#fillPage(ref))) return false;
+    }
+    return true;
+  }
+
+  async #fillPage(ref: WebhookRef): Promise<boolean> {
+    const { writer } = this.#options;
+    const { newId } = this.#options.parts();
+    return writer.within([ref.projectId], async (runner) => {
+      const webhook = await lockToFill(runner, ref);
+      if (webhook === null) return false;
+      const events = await feedOnward(runner, ref.projectId, {
+        after: webhook.cursor,
+        limit: FILL_PAGE,
+        scoped: webhook.agent !== null || webhook.queue !== null,
+      });
+      const last = events.at(-1);
+      if (last === undefined) return false;
+      const wanted = events.filter((event) => wants(webhook, event));
+      const deliveries = wanted.map((event) => ({ id: newId(), event }));
+      await fillWebhook(runner, ref, { cursor: last.feed, deliveries });
+      return events.length === FILL_PAGE;
+    });
+  }
+
+  /** Begins tries of what is due at one endpoint; in how many milliseconds to look again. */
+  async #begin(ref: WebhookToSend): Promise<number> {
+    if (ref.due_at > ref.now) return ref.due_at - ref.now;
+    const mine = [...this.#trying.values()];
+    const here = mine.filter(({ delivery }) => delivery.webhook_id === ref.webhookId).length;
+    const room = Math.min(AT_ONCE - here, AT_ONCE_IN_ALL - mine.length);
+    // The end of a try wakes the next round.
+    if (room <= 0) return LOOK_MS;
+    const leased = await this.#lease(ref, room);
+    if (leased.deliveries.length === 0) return LOOK_MS;
+    for (const delivery of leased.deliveries) this.#track(delivery, leased);
+    return LOOK_MS;
+  }
+
+  async #lease(ref: WebhookRef, room: number): Promise<Leased> {
+    const { writer, serverId } = this.#options;
+    const { house, context } = this.#options.parts();
+    const offsetMs = context.offsetMs();
+    const none: Leased = { deliveries: [], events: new Map(), secrets: [] };
+    const leased = await writer.within([ref.projectId], async (runner) => {
+      const now = await triesUnderWay(runner, ref, offsetMs);
+      if (now === null) return none;
+      const rests = now.failures >= FAILURES_TO_REST;
+      if (rests && (now.n > 0 || (now.rest_until ?? 0) > now.now)) return none;
+      const limit = rests ? 1 : Math.min(room, AT_ONCE - now.n);
+      if (limit <= 0) return none;
+      const asked = { by: serverId, limit, offsetMs, probe: rests, leaseMs: LEASE_MS };
+      const deliveries = await leaseDeliveries(runner, ref, asked);
+      const places = deliveries.flatMap(({ stream_id: streamId, seq }) =>
+        streamId === null || seq === null ? [] : [{ streamId, seq }],
+      );
+      const rows = places.length === 0 ? [] : await readEvents(runner, places);
+      return { ...none, deliveries, events: new Map(rows.map((row) => [row.feed, row])) };
+    });
+    if (leased.deliveries.length === 0) return none;
+    const secrets = await house.within([], (runner) => signingSecrets(runner, ref));
+    return { ...leased, secrets };
+  }
+
+  #track(delivery: LeasedDelivery, leased: Leased): void {
+    const { logger } = this.#options.parts();
+    const done = this.#try(delivery, leased)
+      .catch((error: unknown) => {
+        const fields = { err: error, delivery: delivery.id };
+        logger.warn(fields, "a delivery was not marked; its lease ends and it is tried again");
+      })
+      .finally(() => {
+        this.#trying.delete(delivery.id);
+        this.#service.wake();
+      });
+    this.#trying.set(delivery.id, { delivery, done });
+  }
+
+  async #try(delivery: LeasedDelivery, { events, secrets }: Leased): Promise<void> {
+    const { clock } = this.#options.parts();
+    const { version } = this.#options;
+    const row = delivery.feed === null ? null : (events.get(delivery.feed) ?? null);
+    const body = bodyOf(delivery, row === null ? null : eventOf(row));
+    const headers = headersOf(delivery.id, body, { secrets, wall: clock.wall(), version });
+    const { url, allow_private: allowPrivate } = delivery;
+    const outcome = await send(
+      { url, allowPrivate, headers, body },
+      { clock, signal: this.#stopping.signal },
+    );
+    if (!outcome.ok && this.#stopping.signal.aborted) await this.#giveBack(delivery);
+    else await this.#mark(delivery, outcome);
+  }
+
+  /** A try that was cut off by a stop is none. */
+  async #giveBack({ project_id: projectId, id }: LeasedDelivery): Promise<void> {
+    const { writer, serverId: by } = this.#options;
+    await writer.within([projectId], (runner) =>
+      releaseDeliveries(runner, { projectId, by }, [id]),
+    );
+  }
+
+  async #mark(delivery: LeasedDelivery, outcome: TryOutcome): Promise<void> {
+    const { writer, serverId: by, random } = this.#options;
+    const parts = this.#options.parts();
+    const { id, project_id: projectId, webhook_id: webhookId } = delivery;
+    await writer.within([projectId], async (runner) => {
+      const before = await lockTriedDelivery(
+        runner,
+        { projectId, id, by },
+        parts.context.offsetMs(),
+      );
+      if (before === null) return;
+      const { failures, failing_since: failingSince, rest_until: restUntil } = before;
+      const after = afterTry(outcome, {
+        tries: before.tries,
+        firstTryAt: before.first_try_at,
+        aside: before.aside,
+        endpoint: { failures, failingSince, restUntil },
+        now: before.now,
+        random: random(),
+      });
+      const wasDown = failures >= FAILURES_TO_REST;
+      await markDelivery(runner, { id, webhookId, before }, { ...after, outcome, wasDown });
+      if (after.disable === null) return;
+      const row = await disableWebhook(runner, { projectId, id: webhookId }, after.disable);
+      if (row === null) return;
+      const entry = { type: "webhook.disabled", source: "host", reason: after.disable } as const;
+      await recordWebhook(parts, runner, row, { ...entry, origin: houseOrigin("webhooks") });
+    });
+  }
+}
