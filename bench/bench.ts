@@ -10,10 +10,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { benches } from "./benches/index.ts";
+import { campaigns } from "./campaigns/index.ts";
 import { keepShown } from "./stage/benchmarks.ts";
+import type { Campaign } from "./stage/campaign.ts";
+import { makeTable } from "./stage/evidence.ts";
 import { inWords, limitOf } from "./stage/figures.ts";
 import { play } from "./stage/play.ts";
-import type { Shown } from "./stage/play.ts";
+import type { Played, Shown } from "./stage/play.ts";
 
 const names = benches.map(({ name }) => name);
 
@@ -77,6 +80,12 @@ function playApart(name: string, { reps, seed, quick, dry }: Call): boolean {
   return spawnSync(process.execPath, args, { stdio: "inherit" }).status === 0;
 }
 
+/** Its file and the page of benches; of a later step also the table that it shares. */
+function keep(shown: Played, { step = "step-2" }: Campaign): void {
+  keepShown(shown, benches);
+  if (step !== "step-2") makeTable(step, [...campaigns.map(({ name }) => name), ...names]);
+}
+
 async function main(): Promise<number> {
   const call = readCall();
   if (call === null) {
@@ -93,7 +102,7 @@ async function main(): Promise<number> {
   }
   const shown = await play(bench, call);
   print(shown);
-  if (!call.quick && !call.dry) keepShown(shown, names);
+  if (!call.quick && !call.dry) keep(shown, bench);
   return shown.passed ? 0 : 1;
 }
 

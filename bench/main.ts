@@ -1,4 +1,4 @@
-// `npm run campaign -- <name> [--reps N] [--seed S] [--profile test|default] [--quick] [--dry]`:
+// `npm run campaign -- <name> [--reps N] [--seed S] [--profile P] [--quick] [--dry]`:
 // plays one campaign (or `all`) against the built program and keeps what it has shown.
 // Promises: prints seed, commit and machine; exit 0 when everything asked holds, 1 when not, 64 for
 // a call it does not understand; ends only processes it has started. `--quick` uses tiny counts
@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
+import { benches } from "./benches/index.ts";
 import { campaigns } from "./campaigns/index.ts";
 import type { Campaign } from "./stage/campaign.ts";
 import { keepEvidence } from "./stage/evidence.ts";
@@ -17,12 +18,14 @@ import type { Measured } from "./stage/figures.ts";
 import { commit, machine } from "./stage/machine.ts";
 import { program } from "./stage/places.ts";
 import { Stage } from "./stage/stage.ts";
+import type { Profile } from "./stage/stage.ts";
 
 const USAGE = `npm run campaign -- <name> [options]
 
   --reps N                repetitions, instead of the campaign's own number
   --seed S                the seed of all its draws (default: from the clock)
-  --profile test|default  short leases, or the product's own (default: test)
+  --profile P             test (short leases), default (the product's own times), or
+                          full (at full length); default: test
   --quick                 tiny counts; nothing is kept
   --dry                   nothing is kept
   --program PATH          another signalbox to test: its bin/signalbox.mjs
@@ -33,11 +36,13 @@ type Call = {
   names: string[];
   reps: number | null;
   seed: number;
-  profile: "test" | "default";
+  profile: Profile;
   quick: boolean;
   dry: boolean;
   program: string;
 };
+
+const isProfile = (word: string): word is Profile => ["test", "default", "full"].includes(word);
 
 function readCall(): Call | null {
   const whole = (value: string | undefined): number | null =>
@@ -59,9 +64,8 @@ function readCall(): Call | null {
     const isUnderstood =
       positionals.length > 0 &&
       positionals.every((name) => known.includes(name)) &&
-      (profile === "test" || profile === "default") &&
       [values.reps, values.seed].every((value) => value === undefined || whole(value) !== null);
-    if (!isUnderstood) return null;
+    if (!isUnderstood || !isProfile(profile)) return null;
     const seed = whole(values.seed) ?? Date.now() % 1_000_000_000;
     const names = positionals.includes("all") ? known.slice(1) : positionals;
     return { names, reps: whole(values.reps), seed, profile, quick, dry, program: values.program };
@@ -157,6 +161,9 @@ function print(shown: Evidence): void {
   console.log(`${shown.passed ? "PASS" : "FAIL"} ${shown.campaign} (${shown.took_s} s)\n`);
 }
 
+/** In every table of evidence: campaigns, then benches. */
+const order = [...campaigns, ...benches].map(({ name }) => name);
+
 async function main(): Promise<number> {
   const call = readCall();
   if (call === null) {
@@ -171,11 +178,7 @@ async function main(): Promise<number> {
     print(shown);
     passed &&= shown.passed;
     const isKept = !call.quick && !call.dry;
-    if (isKept)
-      keepEvidence(
-        shown,
-        campaigns.map(({ name }) => name),
-      );
+    if (isKept) keepEvidence(shown, campaign.step ?? "step-1", order);
   }
   return passed ? 0 : 1;
 }

@@ -9,6 +9,7 @@ import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { lifecycles } from "./lifecycles.ts";
 import { memory } from "./memory.ts";
+import { metered } from "./metered.ts";
 import { profile } from "./profile.ts";
 import { projects } from "./projects.ts";
 import { snapshot } from "./snapshot.ts";
@@ -26,5 +27,6 @@ export const benches: readonly Campaign[] = [
   control,
   twoServersLoad,
   memory,
+  metered,
   profile,
 ];

@@ -7,29 +7,33 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { Campaign } from "./campaign.ts";
 import { limitOf } from "./figures.ts";
 import type { Figure } from "./figures.ts";
 import { tableOf } from "./markdown.ts";
 import { evidence, root } from "./places.ts";
 import type { Played, Shown } from "./play.ts";
 
-const STEP = "step-2";
-
-/** Where the JSON files and the pages of benches lie. */
-const benchEvidence = join(evidence, STEP);
 const PAGE = join(root, "docs/benchmarks.md");
 
+/** A bench, and the step under which its JSON file and its pages lie. */
+type Placed = Pick<Campaign, "name" | "step">;
+const folderOf = ({ step = "step-2" }: Placed): string => join(evidence, step);
+
 /** Writes what one bench has shown and makes the page again. */
-export function keepShown({ documents, ...shown }: Played, order: readonly string[]): void {
-  mkdirSync(benchEvidence, { recursive: true });
-  const path = join(benchEvidence, `${shown.bench}.json`);
+export function keepShown({ documents, ...shown }: Played, benches: readonly Placed[]): void {
+  const bench = benches.find(({ name }) => name === shown.bench) ?? { name: shown.bench };
+  const folder = folderOf(bench);
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${shown.bench}.json`);
   writeFileSync(path, `${JSON.stringify(shown, null, 2)}\n`);
   const pages = [...documents].map(([name, text]) => {
-    const page = join(benchEvidence, name);
+    const page = join(folder, name);
     writeFileSync(page, text);
     return page;
   });
-  writeFileSync(PAGE, pageOf(readAll(order), order));
+  const order = benches.map(({ name }) => name);
+  writeFileSync(PAGE, pageOf(readAll(benches), order));
   tidied([path, PAGE, ...pages]);
 }
 
@@ -39,8 +43,8 @@ function tidied(paths: string[]): void {
   if (existsSync(formatter)) execFileSync(formatter, paths, { cwd: root, stdio: "ignore" });
 }
 
-function readAll(order: readonly string[]): Shown[] {
-  const paths = order.map((name) => join(benchEvidence, `${name}.json`));
+function readAll(benches: readonly Placed[]): Shown[] {
+  const paths = benches.map((bench) => join(folderOf(bench), `${bench.name}.json`));
   return paths
     .filter((path) => existsSync(path))
     .map((path) => JSON.parse(readFileSync(path, "utf8")) as Shown);
@@ -60,10 +64,10 @@ function introduction(all: readonly Shown[]): string[] {
   return [
     "# Benchmarks",
     "",
-    "Made by `npm run bench` from the files in `docs/evidence/step-2/`: do not edit. A figure is",
-    "the median over the repetitions with its range; of a speed the median has to hold, of a",
-    "count every repetition. What falls short stands here as measured. A `+` behind a commit:",
-    "with changes that were not committed yet.",
+    "Made by `npm run bench` from the files in `docs/evidence/step-2/` (and `step-3/`): do not",
+    "edit. A figure is the median over the repetitions with its range; of a speed the median has",
+    "to hold, of a count every repetition. What falls short stands here as measured. A `+` behind",
+    "a commit: with changes that were not committed yet.",
     ...(newest === undefined ? [] : ["", machineOf(newest)]),
   ];
 }

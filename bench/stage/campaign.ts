@@ -7,12 +7,19 @@ import type { Register } from "./register.ts";
 import type { Server } from "./server.ts";
 import type { Stage } from "./stage.ts";
 
+/** Under which step of the plan its evidence is kept. */
+export type Step = "step-1" | "step-2" | "step-3" | "step-4";
+
 export type Campaign = {
   /** As on the command line. */
   name: string;
   /** The row of the table of promises that it shows, and the figure asked there. */
   row: string;
   asked: string;
+  /** Default: the first for a campaign, the second for a bench. */
+  step?: Step;
+  /** Programs it cannot do without; where one is missing the quick form is left out, aloud. */
+  needs?: readonly string[];
   /** Repetitions unless `--reps` says otherwise, and in the quick form. */
   reps: number;
   quickReps: number;

@@ -1,8 +1,10 @@
 // An engine inside this process, on a database of its own: what benches "in process" measure.
 // Promises: the whole engine as `signalbox up` starts it, sweeps and all, without HTTP; the
-// database says what it is before anything is measured; all of it ends with the stage.
+// database says what it is before anything is measured; all of it ends with the stage. Time can be
+// moved ahead, for the engine, not for the database.
 // Leaves to others: load (lifecycles.ts), the database itself (database.ts).
 
+import { setMaxListeners } from "node:events";
 import type { BatchSubmission, Claim } from "@signalbox/sdk";
 
 import { copyRuns } from "./backlog.ts";
@@ -10,6 +12,7 @@ import type { Copies } from "./backlog.ts";
 import { makeDatabase } from "./database.ts";
 import type { OwnDatabase } from "./database.ts";
 import { durabilityOf } from "./durability.ts";
+import { wallMs } from "./operations.ts";
 import { fromTypeId, isRefusal, migrate, startEngine, toNewRun } from "./product.ts";
 import type { ClaimInput, Engine, NewRun, Refusal } from "./product.ts";
 import { Register } from "./register.ts";
@@ -17,46 +20,83 @@ import type { Stage } from "./stage.ts";
 
 export const origin = { actor: "key:bench", requestId: "bench", traceparent: null };
 
+/** How an engine is started. */
+type How = {
+  /** Off: the campaign sweeps by itself, after it has moved time. */
+  readonly sweeps?: boolean;
+};
+/** By how much the engine's time is ahead of the database's. */
+type Time = { aheadMs: number };
+
 /** A running engine and its database, read from behind. */
 export class Embedding {
   readonly url: string;
   readonly register: Register;
   readonly #database: OwnDatabase;
+  readonly #time: Time;
+  readonly #how: How;
   engine: Engine;
 
-  private constructor(database: OwnDatabase, url: string, engine: Engine) {
+  private constructor(
+    database: OwnDatabase,
+    url: string,
+    at: { time: Time; how: How; engine: Engine },
+  ) {
     this.#database = database;
+    this.#time = at.time;
+    this.#how = at.how;
     this.url = url;
-    this.engine = engine;
+    this.engine = at.engine;
     this.register = new Register(url);
   }
 
   /** `settings`: extra ones of the PostgreSQL in the box. */
-  static async open(stage: Stage, settings: Record<string, string> = {}): Promise<Embedding> {
+  static async open(
+    stage: Stage,
+    settings: Record<string, string> = {},
+    how: How = {},
+  ): Promise<Embedding> {
     const database = await makeDatabase(stage.makeFolder("database"), settings);
     stage.afterwards(database.close);
     stage.notes.push(`The database was ${database.where}.`);
-    const embedding = await Embedding.#on(stage, database, database.url);
+    const embedding = await Embedding.#on(stage, database, { url: database.url, how });
     stage.postgres = await durabilityOf(embedding.register, stage);
     return embedding;
   }
 
-  static async #on(stage: Stage, database: OwnDatabase, url: string): Promise<Embedding> {
+  static async #on(
+    stage: Stage,
+    database: OwnDatabase,
+    { url, how }: { url: string; how: How },
+  ): Promise<Embedding> {
     await migrate({ connectionString: url });
-    const embedding = new Embedding(database, url, await engineOn(url));
+    const time = { aheadMs: 0 };
+    const engine = await engineOn(url, time, how);
+    const embedding = new Embedding(database, url, { time, how, engine });
     stage.afterwards(() => embedding.close());
     return embedding;
   }
 
   /** Another engine on another database of the same server. */
   async beside(stage: Stage): Promise<Embedding> {
-    return Embedding.#on(stage, this.#database, await this.#database.another());
+    const url = await this.#database.another();
+    return Embedding.#on(stage, this.#database, { url, how: this.#how });
   }
 
   /** Stops the engine and starts another on the same database: nothing is remembered. */
   async restart(): Promise<void> {
     await this.engine.stop();
-    this.engine = await engineOn(this.url);
+    this.engine = await engineOn(this.url, this.#time, this.#how);
+  }
+
+  /** Moves the engine's time forward. Whatever has become due is left to the next sweep. */
+  tick(ms: number): void {
+    this.#time.aheadMs += ms;
+  }
+
+  /** The engine's now, as the database would say it. */
+  get nowMs(): number {
+    return wallMs() + this.#time.aheadMs;
   }
 
   async close(): Promise<void> {
@@ -120,8 +160,9 @@ export function heldOf({ run, attempt_id, fencing_token }: Claim): Held {
   return { runId: idOf("run", run.id), fence };
 }
 
-/** Nobody gives up. */
+/** Nobody gives up. Hundreds of claims listen to it at a time. */
 export const never = new AbortController().signal;
+setMaxListeners(0, never);
 
 /** Long enough that no lease ends while a bench goes on. */
 const LEASE_MS = 3_600_000;
@@ -136,8 +177,13 @@ export const claimInput: ClaimInput = {
   waitMs: 0,
 };
 
-function engineOn(url: string): Promise<Engine> {
-  return startEngine({ connection: { connectionString: url }, version: "bench" });
+function engineOn(url: string, time: Time, { sweeps = true }: How): Promise<Engine> {
+  return startEngine({
+    connection: { connectionString: url },
+    version: "bench",
+    sweeps,
+    offsetMs: () => time.aheadMs,
+  });
 }
 
 /** The answer, or the refusal thrown. */

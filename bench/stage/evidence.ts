@@ -1,20 +1,23 @@
-// Evidence: what a campaign has shown, kept in the repository as JSON and as one table.
+// Evidence: what a campaign has shown, kept in the repository as JSON and as one table per step.
 // Promises: the table is made from the JSON files alone; every row names figure, command, date,
-// seed and commit; a failed campaign is kept like a passed one.
-// Leaves to others: running campaigns (main.ts).
+// seed and commit; a failed campaign is kept like a passed one. Benches of a step stand in its
+// table too.
+// Leaves to others: running campaigns (main.ts), the pages of benches (benchmarks.ts).
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { Step } from "./campaign.ts";
 import type { Figure } from "./figures.ts";
 import { inWords, limitOf } from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import { evidence, root } from "./places.ts";
+import type { Profile } from "./stage.ts";
 
 export type Evidence = {
   campaign: string;
-  profile: "test" | "default";
+  profile: Profile;
   row: string;
   asked: string;
   passed: boolean;
@@ -31,43 +34,57 @@ export type Evidence = {
   notes: string[];
 };
 
-const STEP = "step-1";
+/** As it lies in a file: a bench has another word for its name, and no profile. */
+type Kept = Omit<Evidence, "campaign" | "profile"> &
+  ({ campaign: string; profile: Profile } | { bench: string });
 
-/** Writes one campaign's evidence and makes the table again. Returns the file's path. */
-export function keepEvidence(shown: Evidence, order: readonly string[]): string {
-  const folder = join(evidence, STEP);
+const inFull: Record<Profile, string> = {
+  test: "",
+  default: ", with the product's own times",
+  full: ", in full length",
+};
+
+/** Writes one campaign's evidence and makes the table of its step again. */
+export function keepEvidence(shown: Evidence, step: Step, order: readonly string[]): void {
+  const folder = join(evidence, step);
   mkdirSync(folder, { recursive: true });
   const path = join(folder, fileOf(shown));
   writeFileSync(path, `${JSON.stringify(shown, null, 2)}\n`);
-  const table = join(evidence, `${STEP}.md`);
-  writeFileSync(table, tableOf(readAll(folder), order));
-  tidied([path, table]);
-  return path;
+  tidied([path]);
+  makeTable(step, order);
 }
+
+/** Makes the table of a step from its files. `order`: names of campaigns and benches. */
+export function makeTable(step: Step, order: readonly string[]): void {
+  const table = join(evidence, `${step}.md`);
+  writeFileSync(table, tableOf(readAll(join(evidence, step)), { step, order }));
+  tidied([table]);
+}
+
+const nameOf = (one: Kept): string => ("bench" in one ? one.bench : one.campaign);
+const profileOf = (one: Kept): Profile => ("bench" in one ? "test" : one.profile);
 
 /** One file per campaign and profile: the newest run replaces the one before. */
-function fileOf({ campaign, profile }: Evidence): string {
-  return profile === "test" ? `${campaign}.json` : `${campaign}-${profile}.json`;
+function fileOf(one: Kept): string {
+  const profile = profileOf(one);
+  return profile === "test" ? `${nameOf(one)}.json` : `${nameOf(one)}-${profile}.json`;
 }
 
-function readAll(folder: string): Evidence[] {
+function readAll(folder: string): Kept[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Evidence);
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Kept);
 }
 
-function tableOf(all: Evidence[], order: readonly string[]): string {
+function tableOf(all: Kept[], { step, order }: { step: Step; order: readonly string[] }): string {
+  const place = (one: Kept): number => order.indexOf(nameOf(one));
   const rows = all
-    .toSorted(
-      (a, b) =>
-        order.indexOf(a.campaign) - order.indexOf(b.campaign) || a.profile.localeCompare(b.profile),
-    )
+    .toSorted((a, b) => place(a) - place(b) || profileOf(a).localeCompare(profileOf(b)))
     .map((one) => {
       const measured = one.fault ?? headline(one.figures);
       const verdict = one.passed ? "pass" : "**FAIL**";
-      const times = one.profile === "test" ? "" : ", with the product's own times";
       return [
-        `[${one.row}${times}](${STEP}/${fileOf(one)})`,
+        `[${one.row}${inFull[profileOf(one)]}](${step}/${fileOf(one)})`,
         one.asked,
         measured,
         verdict,
@@ -79,18 +96,18 @@ function tableOf(all: Evidence[], order: readonly string[]): string {
     });
   const head = ["row", "asked", "measured", "verdict", "command", "date", "seed", "commit"];
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-  return `${[...introduction(all), "", ...lines].join("\n")}\n`;
+  return `${[...introduction(all, step), "", ...lines].join("\n")}\n`;
 }
 
-function introduction(all: Evidence[]): string[] {
+function introduction(all: Kept[], step: Step): string[] {
   const newest = all.toSorted((a, b) => b.date.localeCompare(a.date))[0];
   const { machine } = newest ?? { machine: null };
   const postgres = machine?.postgres ?? {};
   const settings = Object.entries(postgres).map(([name, value]) => `${name} ${value}`);
   return [
-    "# Evidence, step 1",
+    `# Evidence, ${step.replace("-", " ")}`,
     "",
-    "Made by `npm run campaign`, from the files in `step-1/`: do not edit. A measured",
+    `Made by \`npm run campaign\`, from the files in \`${step}/\`: do not edit. A measured`,
     "figure is the median over all repetitions with its range; the verdict is over every",
     "single repetition, for speeds (which others on the machine disturb) over the median.",
     "A `+` behind a commit: with changes that were not committed yet.",

@@ -9,7 +9,7 @@ import { claimInput, good, heldOf, never, newRun, origin } from "./embedding.ts"
 import type { Embedding, Held } from "./embedding.ts";
 import type { Operator } from "./lifecycles.ts";
 import { ClientSession, newUuid, runFlush } from "./product.ts";
-import type { Answer, Engine, FlushSession, Item } from "./product.ts";
+import type { Answer, Command, Engine, FlushSession, Item } from "./product.ts";
 
 /** Where a load works: a queue of a project, and the lane of its runs. */
 export type Place = { project: string; queue: string; lane: string };
@@ -22,6 +22,9 @@ const event = (seq: number) => ({
   data: { text: "a few words of an answer" },
 });
 const completed = { kind: "complete", output: { verdict: "looks good" } } as const;
+
+/** Works as this agent, and says with the end what was consumed. */
+type Consumer = { agent: string; usage: { inputTokens: number; outputTokens: number } };
 
 /** A queue of this project, with its lane made. Leaves no run behind that is still open. */
 export async function placeOf(
@@ -39,16 +42,20 @@ export async function placeOf(
   return { project, queue, lane: row.id };
 }
 
-/** Through the engine's verbs. */
-export function throughEngine({ engine }: Embedding, { project, queue }: Place): Operator {
-  const report = async (
-    held: Held,
-    command: { kind: "start" } | typeof completed,
-  ): Promise<unknown> => good((await engine.report(project, [{ ...held, command }], origin))[0]);
+/** Through the engine's verbs; without a consumer as a worker that has no agent. */
+export function throughEngine(
+  { engine }: Embedding,
+  { project, queue }: Place,
+  consumer?: Consumer,
+): Operator {
+  const report = async (held: Held, command: Command): Promise<unknown> =>
+    good((await engine.report(project, [{ ...held, command }], origin))[0]);
+  const agents = consumer === undefined ? [] : [{ name: consumer.agent, free: 1 }];
+  const end = consumer === undefined ? completed : { ...completed, usage: consumer.usage };
   return {
     submit: async () => good((await engine.submit(project, [newRun({ queue })], origin))[0]),
     claim: async () => {
-      const input = { ...claimInput, queues: [queue], waitMs: WAIT_MS };
+      const input = { ...claimInput, agents, queues: [queue], waitMs: WAIT_MS };
       for (;;) {
         const [claim] = good(await engine.claim(project, input, origin, never)).claims;
         if (claim !== undefined) return heldOf(claim);
@@ -57,7 +64,7 @@ export function throughEngine({ engine }: Embedding, { project, queue }: Place):
     start: (held) => report(held, { kind: "start" }),
     event: async (held, seq) =>
       good((await engine.append(project, [{ ...held, events: [event(seq)] }], origin))[0]),
-    complete: (held) => report(held, completed),
+    complete: (held) => report(held, end),
   };
 }
 

@@ -18,6 +18,8 @@ export type Start = {
   /** Added to this process's environment; undefined removes a variable. */
   env?: Record<string, string | undefined>;
   onLine?: (line: string) => void;
+  /** Whether it can be told something (`tell`); else it reads nothing. */
+  listens?: boolean;
 };
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
@@ -47,17 +49,21 @@ export class OwnProcess {
     for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
     const child = spawn(start.command, start.args, {
       env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [start.listens === true ? "pipe" : "ignore", "pipe", "pipe"],
       ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
     });
     this.#child = child;
     if (child.pid === undefined) throw new Error(`${start.name}: cannot start ${start.command}`);
     this.pid = child.pid;
-    createInterface({ input: child.stdout }).on("line", (line) => {
+    const { stdout, stderr } = child;
+    if (stdout === null || stderr === null) throw new Error(`${start.name}: has no output`);
+    // It may have died: whoever waits for its answer finds that out.
+    child.stdin?.on("error", () => {});
+    createInterface({ input: stdout }).on("line", (line) => {
       this.output.push(line);
       start.onLine?.(line);
     });
-    createInterface({ input: child.stderr }).on("line", (line) => {
+    createInterface({ input: stderr }).on("line", (line) => {
       this.#errors.push(line);
       if (this.#errors.length > KEPT_LINES) this.#errors.shift();
     });
@@ -71,6 +77,11 @@ export class OwnProcess {
       child.once("exit", (...how) => (late = setTimeout(ended, DRAIN_MS, ...how)));
       child.once("close", ended);
     });
+  }
+
+  /** A line for its standard input. */
+  tell(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   /** Standard output as it was, line by line. */

@@ -4,7 +4,9 @@
 // and the same port, so that workers find it again.
 // Leaves to others: load, and what must be true afterwards.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 
 import type { OperationsLog } from "./operations.ts";
 import { isAlive, treeOf } from "./proc.ts";
@@ -80,6 +82,11 @@ export class Server {
     return new Wire({ url: this.url, key, name, ...log });
   }
 
+  /** The key of the installation, as the first start has left it in the data folder. */
+  ownerKey(): string {
+    return readFileSync(join(this.options.data, "owner.key"), "utf8").trim();
+  }
+
   /** The server's process and every process below it. */
   tree(): ProcessLine[] {
     return treeOf(this.process.pid);
@@ -120,14 +127,21 @@ export class Server {
 type Started = { url: string; process: OwnProcess; readyMs: number; credentials: Credentials };
 
 async function launch(options: ServerOptions, port: number): Promise<Started> {
-  const { processes, program, data, databaseUrl, stateHome } = options;
+  const { processes, program, data, databaseUrl, eventsUrl, stateHome } = options;
   const url = `http://127.0.0.1:${port}`;
   const spawnedAt = performance.now();
   const child = processes.start({
     name: `server:${port}`,
     command: process.execPath,
     args: [program, "up", "--listen", `127.0.0.1:${port}`, "--data", data],
-    env: { ...cleared, DATABASE_URL: databaseUrl, XDG_STATE_HOME: stateHome },
+    // One key stands for a whole fleet here: how fast it may ask is not what is measured.
+    env: {
+      ...cleared,
+      DATABASE_URL: databaseUrl,
+      SIGNALBOX_EVENTS_URL: eventsUrl,
+      XDG_STATE_HOME: stateHome,
+      SIGNALBOX_RATE: "0",
+    },
   });
   // Asking all the time would take from the start what it is measured by: first its own word.
   await child.saysLine("is up at", READY_LIMIT_MS);

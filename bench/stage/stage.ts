@@ -17,10 +17,15 @@ import { Random } from "./random.ts";
 import type { Register } from "./register.ts";
 import { Server } from "./server.ts";
 
+/**
+ * `test`: short leases, the same code. `default`: the product's own times. `full`: at full length,
+ * where the test profile is a short form of the same play.
+ */
+export type Profile = "test" | "default" | "full";
+
 export type StageOptions = {
   seed: number;
-  /** `test`: short leases, the same code. `default`: the product's own times. */
-  profile: "test" | "default";
+  profile: Profile;
   /** Counts so small that all campaigns together take less than a minute. */
   quick: boolean;
   program: string;
