@@ -1,7 +1,7 @@
 // The receiver of a webhook goes away under load and comes back: every event arrives, signed, in
 // order per run or marked, and no submit waited for it.
-// Promises: load goes on all the time; what must have arrived is read from the register; signatures
-// are checked by the receiver itself.
+// Promises: load goes on all the time; what must have arrived is read from the register; the
+// receiver checks signatures and bodies with packages that others made.
 // Leaves to others: receivers that answer wrongly (tests of the engine), several servers (tests).
 
 import type { Campaign, House } from "../stage/campaign.ts";
@@ -77,6 +77,7 @@ async function repetition({ stage, server, register }: House, n: number): Promis
     lost: events.filter(({ feed }) => !arrived.has(feed)).length,
     never_committed: hook.arrivals.filter(({ feed }) => !known.has(feed)).length,
     badly_signed: hook.arrivals.filter(({ signed }) => !signed).length,
+    not_cloudevents: hook.arrivals.filter(({ valid }) => !valid).length,
     out_of_order_unsaid: disordered(hook.arrivals).length,
     out_of_order_said: hook.arrivals.filter(({ marked }) => marked).length,
     more_than_once: hook.arrivals.length - new Set(hook.arrivals.map(({ id }) => id)).size,
@@ -89,7 +90,10 @@ export const webhookOutage: Campaign = {
   name: "webhook-outage",
   step: "step-4",
   row: "the receiver of a webhook is away for five minutes under load",
-  asked: "every event at least once, signed, in order per run or marked; submits go on",
+  asked: [
+    "every event at least once, signed (`standardwebhooks`), a CloudEvent (`cloudevents`)",
+    "in order per run or marked; submits go on",
+  ].join(", "),
   reps: 1,
   quickReps: 1,
   limitS: 1_200,
@@ -99,6 +103,7 @@ export const webhookOutage: Campaign = {
     lost: { ...never, headline: true },
     never_committed: { ...never, headline: true },
     badly_signed: { ...never, headline: true },
+    not_cloudevents: { ...never, headline: true },
     out_of_order_unsaid: { ...never, headline: true },
     out_of_order_said: { unit: "" },
     more_than_once: { unit: "" },

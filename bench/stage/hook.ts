@@ -1,13 +1,17 @@
 // A receiver of webhooks: HTTP on loopback that can be away, and notes what comes and when.
-// Promises: signatures are checked here with node:crypto alone; being away means that nobody
-// listens on its port, which it has again afterwards.
+// Promises: signatures are checked with the package `standardwebhooks` and bodies with
+// `cloudevents`, none of the product's own code; being away means that nobody listens on its port,
+// which it has again afterwards.
 // Leaves to others: what must have come (the campaigns).
 
-import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+
+import { HTTP } from "cloudevents";
+import type { CloudEvent } from "cloudevents";
+import { Webhook } from "standardwebhooks";
 
 import type { Stage } from "./stage.ts";
 
@@ -20,21 +24,31 @@ export type Arrival = {
   readonly feed: number;
   readonly marked: boolean;
   readonly signed: boolean;
+  readonly valid: boolean;
   readonly at: number;
 };
 
 type Body = { id: string; type: string; subject: string; feed?: string; outoforder?: boolean };
 
-/** Whether one of the signatures is that of the secret. */
-export function isSigned(
-  headers: Readonly<Record<string, unknown>>,
-  body: string,
-  secret: string,
-): boolean {
-  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
-  const text = `${String(headers["webhook-id"])}.${String(headers["webhook-timestamp"])}.${body}`;
-  const right = `v1,${createHmac("sha256", key).update(text).digest("base64")}`;
-  return String(headers["webhook-signature"]).split(" ").includes(right);
+type Headers = Record<string, string>;
+
+/** Whether it is signed for the secret, and not minutes ago, in the sense of Standard Webhooks. */
+function isSigned(headers: Headers, body: string, secret: string): boolean {
+  try {
+    new Webhook(secret).verify(body, headers);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether headers and body are one CloudEvent with all that the specification asks for. */
+function isCloudEvent(headers: Headers, body: string): boolean {
+  try {
+    return (HTTP.toEvent({ headers, body }) as CloudEvent).validate();
+  } catch {
+    return false;
+  }
 }
 
 export class Hook {
@@ -81,6 +95,7 @@ export class Hook {
       request.on("end", () => {
         const text = Buffer.concat(chunks).toString("utf8");
         const body = JSON.parse(text) as Body;
+        const headers = request.headers as Headers;
         this.arrivals.push({
           id: String(request.headers["webhook-id"]),
           event: body.id,
@@ -88,7 +103,8 @@ export class Hook {
           stream: body.subject,
           feed: Number(body.feed),
           marked: body.outoforder === true,
-          signed: isSigned(request.headers, text, this.secret),
+          signed: isSigned(headers, text, this.secret),
+          valid: isCloudEvent(headers, text),
           at: performance.now(),
         });
         response.writeHead(204).end();
