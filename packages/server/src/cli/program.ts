@@ -7,6 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Config, Flags, OptionName } from "../config.ts";
 import { optionTable } from "../config.ts";
+import { assert } from "../std/assert.ts";
 import { Call, type CommandSpec, type FlagSpec, type Values } from "./command.ts";
 
 /** Called with the command that was asked for. */
@@ -24,6 +25,8 @@ export type Typed = {
 /** Words that hold commands, with their help. */
 const groups: Readonly<Record<string, string>> = {
   runs: "List, look at, watch, cancel, kill and explain runs",
+  dead: "Look at runs that failed for good, try them again or put them away",
+  approvals: "Answer the questions that runs wait on, and ask them",
   agents: "List, register, pause, resume and recover agents",
   accounts: "List, look at and recover the accounts that agents draw on",
   allowances: "Limit what projects, agents, accounts and models may consume",
@@ -32,6 +35,8 @@ const groups: Readonly<Record<string, string>> = {
   queues: "List, pause and resume queues",
   projects: "List and create projects",
   keys: "List, create and revoke keys",
+  sessions: "List and end the sessions of logged-in browsers",
+  webhooks: "Send events to URLs, and see what their receivers answered",
   limits: "Read what providers say when they refuse",
   db: "Migrate, address and back up the database",
 };
@@ -71,7 +76,9 @@ Begin with:
 function groupOf(program: Command, parents: Map<string, Command>, word: string): Command {
   const known = parents.get(word);
   if (known !== undefined) return known;
-  const group = program.command(word).description(groups[word] ?? word);
+  const says = groups[word];
+  assert(says !== undefined, `the help of \`${word}\` is missing`);
+  const group = program.command(word).description(says);
   group.helpCommand(false);
   parents.set(word, group);
   return group;
