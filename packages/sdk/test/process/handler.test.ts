@@ -59,7 +59,7 @@ describe("a child that ends", () => {
   });
 
   it("may still be read for a moment by what it left", async () => {
-    const ended = await begin("(sleep 0.1; echo late) & exit 0").ended;
+    const ended = await begin("(sleep 0.1; echo late) & exit 0", { drainMs: 30_000 }).ended;
     expect(texts(ended)).toEqual(["late"]);
   });
 });

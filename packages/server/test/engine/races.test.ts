@@ -137,7 +137,7 @@ test.each([1, 3])("a concurrency key of limit %i under sixteen claimers", async 
     concurrencyLimit: limit,
   });
   const left = new Set(ids);
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 50_000;
   let [live, most] = [0, 0];
   const worker = async (n: number): Promise<void> => {
     const engine = n % 2 === 0 ? duo.a : duo.b;
