@@ -66,6 +66,13 @@ export class AttemptStage {
     this.keeper.start();
   }
 
+  /** For children that end in good order: they are waited for, however busy the machine is. */
+  get patient(): Partial<ProcessOptions> {
+    const graceMs = 30_000;
+    const supervisor = { ...this.supervisor, killGraceMs: graceMs };
+    return { supervisor, shutdownGraceMs: graceMs };
+  }
+
   /** Runs one attempt of a shell script (or of `options.command`). */
   begin(script: string, options: Partial<ProcessOptions> = {}, input: Json = null): Begun {
     const { folder, keeper, mark, supervisor } = this;
