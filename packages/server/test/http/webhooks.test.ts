@@ -109,7 +109,7 @@ test("a test delivery arrives; its evidence is listed, filtered and sent again",
   const line = `GET /v1/webhooks/${id}/deliveries?state=delivered`;
   const delivered = async (): Promise<Delivery[]> => (await asAdmin(line)).body.items;
   const types = async (): Promise<string[]> =>
-    (await delivered()).map(({ type }) => String(type)).toSorted();
+    (await delivered()).map(({ type }) => type).toSorted();
   const both = ["run.submitted", "webhook.test"];
   await expect.poll(types, { timeout: 30_000 }).toEqual(both);
   const last = (await delivered()).find(({ type }) => type === "webhook.test") as Delivery;

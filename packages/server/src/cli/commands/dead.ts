@@ -3,7 +3,7 @@
 // Promises: an act on many counts first; it is done only with `--confirm` and the number counted.
 // Leaves to others: which runs fail for good, and every rule of redriving (server).
 
-import type { BulkFilter, BulkResult, DeadLetter, RunState } from "@signalbox/sdk";
+import type { BulkRequest, BulkResult, DeadLetter, RunFilter, RunState } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
 import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
@@ -39,7 +39,7 @@ function statusOf(call: Call): { status?: (typeof statuses)[number] } {
   return { status };
 }
 
-function filterOf(call: Call): BulkFilter {
+function filterOf(call: Call): RunFilter {
   const [queue, agent, tag] = ["queue", "agent", "tag"].map((name) => call.text(name));
   return { ...(queue && { queue }), ...(agent && { agent }), ...(tag && { tag }) };
 }
@@ -113,7 +113,7 @@ function stateOf({ status, became, note }: DeadLetter): string {
 }
 
 /** The letters that are meant: a group, or all that the flags leave. */
-function groupOf(call: Call): BulkFilter {
+function groupOf(call: Call): NonNullable<BulkRequest["filter"]> {
   const name = call.argument(0);
   return { ...filterOf(call), ...(name === "all" ? {} : { fingerprint: name }) };
 }
