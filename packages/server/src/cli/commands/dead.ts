@@ -3,13 +3,15 @@
 // Promises: an act on many counts first; it is done only with `--confirm` and the number counted.
 // Leaves to others: which runs fail for good, and every rule of redriving (server).
 
-import type { BulkRequest, BulkResult, DeadLetter, RunFilter, RunState } from "@signalbox/sdk";
+import type { BulkRequest, BulkResult, DeadLetter, RunState } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
 import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
 import { safeLine } from "../safe-text.ts";
 import { ago } from "../show-run.ts";
+
+type Filter = NonNullable<BulkRequest["filter"]>;
 
 const read = { otherwise: "start_if_used" } as const;
 const FINGERPRINT = /^[0-9a-f]{16}$/;
@@ -39,7 +41,7 @@ function statusOf(call: Call): { status?: (typeof statuses)[number] } {
   return { status };
 }
 
-function filterOf(call: Call): RunFilter {
+function filterOf(call: Call): Filter {
   const [queue, agent, tag] = ["queue", "agent", "tag"].map((name) => call.text(name));
   return { ...(queue && { queue }), ...(agent && { agent }), ...(tag && { tag }) };
 }
@@ -113,7 +115,7 @@ function stateOf({ status, became, note }: DeadLetter): string {
 }
 
 /** The letters that are meant: a group, or all that the flags leave. */
-function groupOf(call: Call): NonNullable<BulkRequest["filter"]> {
+function groupOf(call: Call): Filter {
   const name = call.argument(0);
   return { ...filterOf(call), ...(name === "all" ? {} : { fingerprint: name }) };
 }
