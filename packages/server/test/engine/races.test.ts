@@ -209,7 +209,7 @@ test("a queue that was paused hands out nothing more, at any server", async () =
   await Promise.all(workers);
   expect(after).toBe(0);
   expect(await claimUpTo(duo.a, project, 9)).toEqual([]);
-  ok(await duo.a.resumeQueue(project, "default", origin));
+  ok(await duo.a.resumeQueue(project, "default", null, origin));
   expect((await claimUpTo(duo.b, project, 9)).length).toBe(9);
 });
 

@@ -20,7 +20,7 @@ const EPOCH = "1970-01-01T00:00:00Z";
 
 export class ApprovalSweeps {
   readonly #options: ApprovalSweepOptions;
-  /** Approvals whose run's row is held elsewhere: they come back by themselves. */
+  /** Put and not yet dealt with: a sweep that begins meanwhile leaves them alone. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(options: ApprovalSweepOptions) {
