@@ -47,10 +47,10 @@ async function enter(fleet: Fleet, scene: Scene): Promise<void> {
   }
   good(await engine.registerRuntime(project, fleet.runtime, { state: "online" }, origin));
   await fleet.beat([AGENT]);
-  const reason = scene === "paused" ? "campaign" : null;
   const capabilities = scene === "paused" ? ["gpu"] : [];
   await fleet.agents([AGENT], { capabilities });
-  good(await engine.pauseAgent(project, AGENT, reason, origin));
+  if (scene === "paused") good(await engine.pauseAgent(project, AGENT, "campaign", origin));
+  else good(await engine.resumeAgent(project, AGENT, null, origin));
 }
 
 const isTold = ({ type }: Event): boolean =>
@@ -102,7 +102,7 @@ async function repetition(
   const told = toldByRun(await fleet.feed());
   // One returns.
   await enter(fleet, "paused");
-  good(await embedding.engine.pauseAgent(fleet.project, AGENT, null, origin));
+  good(await embedding.engine.resumeAgent(fleet.project, AGENT, null, origin));
   const backAt = performance.now();
   let firstAt: number | null = null;
   while ((await openIn(embedding.register, fleet.project)) > 0) {

@@ -76,10 +76,13 @@ export class Http {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   }
 
-  /** What another connection to the same server needs. Contains the key: never log it. */
+  /**
+   * What another connection to the same server needs. Contains the key: never log it. The URL ends
+   * without a slash, so that programs can put a path behind it.
+   */
   connection(): Connection {
     const project = this.#project === undefined ? {} : { project: this.#project };
-    return { url: this.#base.href, key: this.#key, ...project };
+    return { url: this.#base.href.replace(/\/$/, ""), key: this.#key, ...project };
   }
 
   /** GET, tried again when there is no answer, on 429 and on 503. */

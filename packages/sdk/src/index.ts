@@ -31,7 +31,7 @@ export type { AuditFilter } from "./resources/audit.ts";
 export type { ApprovalFilter } from "./resources/approvals.ts";
 export type { FeedQuery, FollowFeedOptions } from "./resources/events.ts";
 export type { KeyRotation, NewKey } from "./resources/keys.ts";
-export type { FollowRunOptions, RunEventQuery, RunFilter, WaitOptions } from "./resources/runs.ts";
+export type { FollowRunOptions, RunEventQuery, WaitOptions } from "./resources/runs.ts";
 export type { RuntimeFilter } from "./resources/runtimes.ts";
 export type { SlotFilter } from "./resources/slots.ts";
 export type { UsageFilter } from "./resources/usage.ts";

@@ -24,35 +24,11 @@ import type {
   Explanation,
   Page,
   Run,
-  RunState,
+  RunFilter,
   RunStatus,
   RunSubmission,
   RunSummary,
 } from "../wire.ts";
-
-/** Which runs to list. All given conditions must hold. Instants are ISO 8601. */
-export type RunFilter = PageQuery & {
-  state?: RunState | readonly RunState[];
-  queue?: string;
-  agent?: string;
-  runtime?: string;
-  runner?: string;
-  tag?: string;
-  conversation_id?: string;
-  /** `(none)`: runs without a thread. The same holds for the other scopes. */
-  thread_id?: string;
-  workspace_id?: string;
-  bot_id?: string;
-  binding_id?: string;
-  event_id?: string;
-  error_code?: string;
-  created_after?: string;
-  created_before?: string;
-  finished_after?: string;
-  finished_before?: string;
-  /** Beginning of the run's text: its id. */
-  text?: string;
-};
 
 export type RunEventQuery = PageQuery & {
   after_seq?: string;
@@ -136,7 +112,7 @@ export class Runs {
    * @example
    * const { items, next_cursor } = await signalbox.runs.list({ state: "failed", limit: 20 });
    */
-  list(filter: RunFilter = {}): Promise<Page<RunSummary>> {
+  list(filter: RunFilter & PageQuery = {}): Promise<Page<RunSummary>> {
     return this.#http.get("/v1/runs", { query: filter });
   }
 
@@ -146,7 +122,7 @@ export class Runs {
    * @example
    * for await (const run of signalbox.runs.iterate({ tag: "nightly" })) console.log(run.id);
    */
-  iterate(filter: RunFilter = {}): AsyncIterable<RunSummary> {
+  iterate(filter: RunFilter & PageQuery = {}): AsyncIterable<RunSummary> {
     const page = (cursor?: string): Promise<Page<RunSummary>> =>
       this.list(cursor === undefined ? filter : { ...filter, cursor });
     return allItems(page, filter.cursor);

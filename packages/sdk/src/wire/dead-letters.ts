@@ -2,7 +2,7 @@
 // Promises: the notation of `runs.ts`.
 // Leaves to others: which runs become dead letters (server).
 
-import type { Json, Priority, RunState, RunSummary } from "./runs.ts";
+import type { Json, Priority, RunFilter, RunState, RunSummary } from "./runs.ts";
 
 /** How a dead letter stands. */
 export type DeadLetterStatus = "open" | "redriven" | "discarded";
@@ -52,33 +52,10 @@ export type RedriveChanges = {
 /** `created` is false when the same redrive was asked for before. */
 export type Redriven = { run: RunSummary; created: boolean };
 
-/** Which runs an act on many is about: the names of the list of runs. */
-export type BulkFilter = {
-  state?: RunState[];
-  queue?: string;
-  agent?: string;
-  runtime?: string;
-  runner?: string;
-  tag?: string;
-  conversation_id?: string;
-  thread_id?: string;
-  workspace_id?: string;
-  bot_id?: string;
-  binding_id?: string;
-  event_id?: string;
-  error_code?: string;
-  created_after?: string;
-  created_before?: string;
-  finished_after?: string;
-  finished_before?: string;
-  text?: string;
-  /** Only dead letters of this group. */
-  fingerprint?: string;
-};
-
 /** An act on many runs: a dry run, or the act with the number the dry run counted. */
 export type BulkRequest = {
-  filter?: BulkFilter;
+  /** `fingerprint`: only dead letters of this group. */
+  filter?: RunFilter & { state?: readonly RunState[]; fingerprint?: string };
   /** Only these, at most 1,000. */
   runs?: string[];
   dry_run?: boolean;

@@ -207,6 +207,33 @@ export type Event = {
 export type Resync = { type: "resync"; after_feed: string };
 export type FeedItem = Event | Resync;
 
+/**
+ * Which runs a list or an act on many is about. All given conditions must hold. Instants are
+ * ISO 8601.
+ */
+export type RunFilter = {
+  state?: RunState | readonly RunState[];
+  queue?: string;
+  agent?: string;
+  runtime?: string;
+  runner?: string;
+  tag?: string;
+  conversation_id?: string;
+  /** `(none)`: runs without a thread. The same holds for the other scopes. */
+  thread_id?: string;
+  workspace_id?: string;
+  bot_id?: string;
+  binding_id?: string;
+  event_id?: string;
+  error_code?: string;
+  created_after?: string;
+  created_before?: string;
+  finished_after?: string;
+  finished_before?: string;
+  /** Beginning of the run's text: its id. */
+  text?: string;
+};
+
 export type Page<T> = {
   items: T[];
   has_more: boolean;

@@ -130,7 +130,7 @@ export function stream(response: ServerResponse): void {
 }
 
 /** Waits until `check` gives something; fails after `ms`. */
-export async function until<T>(check: () => T | undefined | false, ms = 10_000): Promise<T> {
+export async function until<T>(check: () => T | undefined | false, ms = 30_000): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const value = check();

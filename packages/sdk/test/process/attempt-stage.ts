@@ -11,6 +11,7 @@ import { Exhausted } from "../../src/worker/exhausted.ts";
 import type { KeeperLike } from "../../src/worker/keeper.ts";
 import type { ProcessAttempt, ProcessOptions } from "../../src/worker/process/index.ts";
 import { processHandler, supervisorKeeper } from "../../src/worker/process/index.ts";
+import type { TreeSupervisor } from "../../src/worker/process/supervisor.ts";
 import type {
   EventSubmission,
   Json,
@@ -64,6 +65,16 @@ export class AttemptStage {
     const options = { ...connection, runtime: "zoo", agents: [], heartbeatMs: 1_000 };
     this.keeper = this.supervisor(options, callbacks);
     this.keeper.start();
+  }
+
+  /** For children that end in good order: they are waited for, however busy the machine is. */
+  get patient(): Partial<ProcessOptions> {
+    const graceMs = 30_000;
+    const supervisor: TreeSupervisor = this.supervisor;
+    return {
+      supervisor: { ...supervisor, killGraceMs: graceMs },
+      shutdownGraceMs: graceMs,
+    };
   }
 
   /** Runs one attempt of a shell script (or of `options.command`). */

@@ -59,7 +59,7 @@ describe("a child that ends", () => {
   });
 
   it("may still be read for a moment by what it left", async () => {
-    const ended = await begin("(sleep 0.1; echo late) & exit 0").ended;
+    const ended = await begin("(sleep 0.1; echo late) & exit 0", { drainMs: 30_000 }).ended;
     expect(texts(ended)).toEqual(["late"]);
   });
 });
@@ -246,6 +246,7 @@ describe.skipIf(process.platform !== "linux")("an attempt that is told to end", 
     const script =
       'trap \'echo "{\\"saved\\":1}"; exit 0\' TERM; echo on; while :; do sleep 0.02; done';
     const { ended, abort } = begin(script, {
+      ...stage.patient,
       onOutput: () => abort.abort(new AttemptAborted("cancel")),
     });
     expect((await ended).output).toEqual({ saved: 1 });
@@ -256,6 +257,7 @@ describe.skipIf(process.platform !== "linux")("an attempt that is told to end", 
     async (kind) => {
       const script = "trap 'exit 0' TERM; echo on; while :; do sleep 0.02; done";
       const { ended, abort } = begin(script, {
+        ...stage.patient,
         onOutput: () => abort.abort(new AttemptAborted(kind)),
       });
       expect((await ended).error).toMatchObject({ name: "AttemptAborted", kind });

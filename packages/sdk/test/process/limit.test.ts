@@ -99,6 +99,7 @@ it("a child that we ended says nothing about its provider", async () => {
   const script = `trap 'echo LIMIT REACHED >&2; exit 1' TERM
     echo '{"reason":"quota"}' > $SIGNALBOX_LIMIT; echo on; while :; do sleep 0.02; done`;
   const { abort, ended } = stage.begin(script, {
+    ...stage.patient,
     readLimit,
     onOutput: () => abort.abort(new AttemptAborted("cancel")),
   });

@@ -90,7 +90,7 @@ describe("being told to end", () => {
         attempt.onPause((state) => states.push(`${state} ${attempt.paused}`));
         await new Promise<void>((resolve) => (finish = resolve));
       },
-      { leaseMs: 1_000 },
+      { leaseMs: 3_000 },
     );
     stage.box.give(null);
     await stage.journal("start 1");

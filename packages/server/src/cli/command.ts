@@ -4,7 +4,7 @@
 // Leaves to others: parsing (program.ts), doing (commands/).
 
 import { readFileSync } from "node:fs";
-import type { Json } from "@signalbox/sdk";
+import type { Json, JsonObject } from "@signalbox/sdk";
 import type { Config, OptionName } from "../config.ts";
 import { usage } from "./failure.ts";
 import type { Screen } from "./screen.ts";
@@ -100,6 +100,17 @@ export class Call {
     return Array.isArray(value) ? (value as string[]) : undefined;
   }
 
+  /** One of these words. */
+  word<T extends string>(name: string, words: readonly T[]): T | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : chosen(text, words, `--${kebab(name)}`);
+  }
+
+  /** Several times one of these words. */
+  words<T extends string>(name: string, words: readonly T[]): T[] | undefined {
+    return this.texts(name)?.map((text) => chosen(text, words, `--${kebab(name)}`));
+  }
+
   number(name: string, range: { least: number; most: number }): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -123,6 +134,14 @@ export class Call {
       const where = from === null ? "" : ` (${from})`;
       throw usage(`--${kebab(name)}${where} is not JSON: ${(error as Error).message}.`);
     }
+  }
+
+  /** The same, which must be an object. */
+  object(name: string): JsonObject | undefined {
+    const value = this.json(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+    throw usage(`--${kebab(name)} must be a JSON object.`);
   }
 
   /** `key=value`, several times. */
@@ -152,6 +171,13 @@ export class Call {
         `or a time ${direction} (15m, 2h, 7d).`,
     );
   }
+}
+
+/** A word of a list, or a refusal that names them. */
+export function chosen<T extends string>(text: string, words: readonly T[], what: string): T {
+  const word = words.find((one) => one === text);
+  if (word !== undefined) return word;
+  throw usage(`${what} must be one of ${words.join(", ")}.`);
 }
 
 /** `maxAttempts` → `max-attempts`. */

@@ -32,6 +32,9 @@ export type DoorOptions = {
   stay?: boolean;
 };
 
+/** What most commands ask for: to look at a register or act on it, wherever it is. */
+export const usual = { otherwise: "start_if_used" } as const satisfies DoorOptions;
+
 /** Opens the way to a server. Close it. */
 export async function openDoor(around: Around, options: DoorOptions): Promise<Door> {
   const { config } = around;

@@ -164,8 +164,13 @@ export interface Engine extends AccessEngine, WebhookEngine {
     registration: wire.AgentRegistration,
     origin: Origin,
   ): Promise<wire.Agent | Refusal>;
-  /** `reason` null resumes. */
   pauseAgent(
+    projectId: string,
+    name: string,
+    reason: string,
+    origin: Origin,
+  ): Promise<wire.Agent | Refusal>;
+  resumeAgent(
     projectId: string,
     name: string,
     reason: string | null,
@@ -219,7 +224,12 @@ export interface Engine extends AccessEngine, WebhookEngine {
     reason: string,
     origin: Origin,
   ): Promise<wire.Queue | Refusal>;
-  resumeQueue(projectId: string, name: string, origin: Origin): Promise<wire.Queue | Refusal>;
+  resumeQueue(
+    projectId: string,
+    name: string,
+    reason: string | null,
+    origin: Origin,
+  ): Promise<wire.Queue | Refusal>;
   stopProject(
     projectId: string,
     input: { reason: string; cancelLive: boolean },

@@ -52,7 +52,9 @@ export function verbsOf(parts: Parts) {
     registerAgent: (projectId, name, registration, origin) =>
       agents.registerAgent(parts, projectId, name, { registration, origin }),
     pauseAgent: (projectId, name, reason, origin) =>
-      agents.pauseAgent(parts, projectId, name, { reason, origin }),
+      agents.pauseAgent(parts, projectId, name, { pause: true, reason, origin }),
+    resumeAgent: (projectId, name, reason, origin) =>
+      agents.pauseAgent(parts, projectId, name, { pause: false, reason, origin }),
     registerAccount: (projectId, name, registration) =>
       accounts.registerAccount(parts, projectId, name, registration),
     reportExhaustion: (projectId, account, sent, origin) =>
@@ -69,9 +71,9 @@ export function verbsOf(parts: Parts) {
     changeSlot: (projectId, id, change, origin) =>
       changeSlot(parts, projectId, id, { ...change, origin }),
     pauseQueue: (projectId, name, reason, origin) =>
-      operate.pauseQueue(parts, projectId, name, { reason, origin }),
-    resumeQueue: (projectId, name, origin) =>
-      operate.pauseQueue(parts, projectId, name, { reason: null, origin }),
+      operate.pauseQueue(parts, projectId, name, { pause: true, reason, origin }),
+    resumeQueue: (projectId, name, reason, origin) =>
+      operate.pauseQueue(parts, projectId, name, { pause: false, reason, origin }),
     stopProject: (projectId, input, origin) =>
       setStop(parts, projectId, { ...input, stop: true, origin }),
     resumeProject: (projectId, reason, origin) =>

@@ -32,6 +32,16 @@ export type Caller =
       readonly actor: string;
     };
 
+/** Whether the owner asks, by key or session. */
+export function isOwner(caller: Caller): boolean {
+  return caller.kind === "key" && caller.principal.permissions.has("own");
+}
+
+/** The engine's word for where a caller acts: null above projects. */
+export function scopeOf(projectId: string): string | null {
+  return projectId === "" ? null : projectId;
+}
+
 const nobody: Caller = { kind: "nobody", projectId: "", actor: "nobody" };
 
 /** The project that an owner's key acts in when it names none. `up` creates it. */

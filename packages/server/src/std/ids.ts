@@ -20,6 +20,10 @@ const BYTES_PER_ID = 10; // 4 seed the counter, 6 (of which 42 bits are used) ar
 const POOL_IDS = 256; // one system call for randomness per 256 ids
 const HEX = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
 
+/** Before and after every id: where lists begin. */
+export const nilUuid = "00000000-0000-0000-0000-000000000000";
+export const lastUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
 /**
  * Makes a source of UUIDv7 texts (lower case, with hyphens). Layout after the 48 bits of time: a
  * 32-bit counter (12 bits in `rand_a`, 20 in `rand_b`), seeded at random below 2^31 every

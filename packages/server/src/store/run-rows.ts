@@ -121,6 +121,9 @@ export function runOf(row: RunRow): Run {
   } as Run;
 }
 
+/** An instant as it stands on the wire. */
+export function iso(at: number): string;
+export function iso(at: number | null): string | null;
 export function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }

@@ -267,8 +267,6 @@ export async function dependentsOf(
   return runner.query<{ run_id: string; project_id: string }>(dependents, [ids, afterId, limit]);
 }
 
-export const nilUuid = "00000000-0000-0000-0000-000000000000";
-
 const children = statement(
   "children_of",
   `select s.run_id from signalbox.run_spec s where s.parent_run = any ($1::uuid[])

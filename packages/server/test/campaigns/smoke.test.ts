@@ -71,7 +71,7 @@ describe.skipIf(process.platform !== "linux")("in its quick form", () => {
     expect(String(built.stdout)).toBe("");
     expect(built.status).toBe(0);
     playAll();
-  });
+  }, LIMIT_MS);
 
   test.each(all)("%s %s passes", { timeout: LIMIT_MS }, async (kind, name) => {
     const nothing = { code: -1, said: "not played" };

@@ -25,7 +25,11 @@ beforeAll(async () => {
   const { key } = await sandbox.json<CreatedKey>(["keys", "create", "w", "--role", "worker"]);
   const { url } = await sandbox.serverFile();
   client = new Signalbox({ url, key });
-  await client.runtimes.register("box", { labels: { rack: "7" }, state: "online" });
+  await client.runtimes.register("box", {
+    labels: { rack: "7" },
+    state: "online",
+    deadline_s: 3600, // it beats no more, and the commands of this file take their time
+  });
 });
 afterAll(() => sandbox.close());
 

@@ -114,6 +114,8 @@ describe("with a server that stays", () => {
     const ended = await sandbox.run(args, { env: { MINE: "kept", SIGNALBOX_KEY: key } });
     expect(ended.stdout).toBe(`{"pr":42}\n${sandbox.folder}\nmine=kept 42\n`);
     expect(ended.stderr).toContain("SIGNALBOX_RUN_ID=run_");
+    // A path is put right behind it: `$SIGNALBOX_URL/v1/…`.
+    expect(ended.stderr).toMatch(/^SIGNALBOX_URL=http:\/\/127\.0\.0\.1:\d+$/m);
     expect(ended.stderr).not.toContain(key);
     expect((await last()).input).toEqual({ pr: 42 });
   });

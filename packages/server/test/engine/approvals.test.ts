@@ -90,9 +90,9 @@ describe("held", () => {
 
   test("after the hold the attempt is suspended without cost, and the worker is told", async () => {
     const one = await asked(duo.a, project, mine, { holdMs: 60_000 });
-    await pass(59_000);
+    await pass(50_000);
     expect(await inRun()).toBe("waiting_approval used=1 token=1 cause=none");
-    await pass(1000);
+    await pass(10_000);
     expect(await inRun()).toBe("waiting_approval used=0 token=1 cause=none");
     const beat = { runtime: "w1", agents: [], leases: [mine] };
     const { leases, directives } = ok(await duo.a.heartbeat(project, beat, origin));
@@ -233,9 +233,9 @@ describe("nobody answers", () => {
     ["approve", "running used=1 token=1 cause=none", "approved"],
   ] as const)("%s: the run is %s", async (onExpiry, run, approval) => {
     const one = await asked(duo.a, project, mine, { onExpiry, expiresInMs: 120_000 });
-    await pass(119_000);
+    await pass(110_000);
     expect(await status(uuidOf(one))).toBe("pending");
-    await pass(1000);
+    await pass(10_000);
     expect(await inRun()).toBe(run);
     expect(await status(uuidOf(one))).toBe(approval);
     expect(inWords(await approve(uuidOf(one)))).toBe("refused approval_decided");

@@ -30,7 +30,7 @@ test("a paused agent takes nothing, and who paused it is told", async () => {
   expect(await c.claim("w1", ["a"])).toEqual([]);
   const { reasons = [] } = (await stage.engine.explain(c.projectId, run)) ?? {};
   expect(reasons[0]?.message).toContain("its prompt is wrong");
-  ok(await stage.engine.pauseAgent(c.projectId, "a", null, origin));
+  ok(await stage.engine.resumeAgent(c.projectId, "a", null, origin));
   expect(await c.claim("w1", ["a"])).toHaveLength(1);
 });
 

@@ -138,7 +138,7 @@ export async function claimUpTo(
  * Waits until a session of this name is seen waiting for a lock; a session of ours, not a timer.
  */
 export async function seenWaiting(owner: pg.Client, application: string): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!(await isWaiting(owner, application))) {
     expect(performance.now(), `${application} was never seen waiting`).toBeLessThan(end);
   }

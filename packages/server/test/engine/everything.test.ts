@@ -93,7 +93,7 @@ test("a server that dies in between leaves the rest to the next sweep, cancels t
   expect(await renewals(duo.a, project, held)).toEqual(["project_stopped"]);
   await duo.b.sweepOnce();
   await expect
-    .poll(() => duo.a.run(project, id), { timeout: 10_000, interval: 10 })
+    .poll(() => duo.a.run(project, id), { timeout: 30_000, interval: 10 })
     .toMatchObject({ state: "cancelled", end_cause: "kill", status_reason: "fire" });
   ok(await duo.a.resumeEverything("out", origin));
 });

@@ -26,10 +26,10 @@ test("the run goes back without cost, the agent rests until the instant", async 
   expect(await c.status("a")).toBe("exhausted");
   expect(await c.claim("w1", ["a"])).toEqual([]);
   expect(await c.why(second)).toContain("exhausted");
-  stage.tick(89_000);
+  stage.tick(80_000);
   await stage.engine.sweepOnce();
   expect(await c.claim("w1", ["a"])).toEqual([]);
-  stage.tick(2000);
+  stage.tick(11_000);
   await stage.engine.sweepOnce();
   const tries = await c.claim("w1", ["a"], 5);
   expect(tries).toHaveLength(1);

@@ -57,7 +57,7 @@ async function states(project: string): Promise<Record<string, number>> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 50_000;
   while (!(await holds())) expect(performance.now()).toBeLessThan(end);
 }
 

@@ -226,7 +226,7 @@ describe("a rider is given nothing that is held back", () => {
     await submit(one, { priority: 99 });
     await quiet(one);
     expect(await riding.rowOf(first)).toMatchObject({ state: "pending", token: 0 });
-    ok(await stage.engine.resumeQueue(one.project, "default", origin));
+    ok(await stage.engine.resumeQueue(one.project, "default", null, origin));
     await one.clock.advance(2000); // what another server has changed is found by looking
     expect(await idsOf(waiting)).toHaveLength(1);
   });

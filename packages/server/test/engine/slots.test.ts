@@ -116,10 +116,10 @@ describe("planning", () => {
 describe("when its time comes", () => {
   test("an idle agent begins, is busy and takes no run, until it is over", async () => {
     await calendar.awake();
-    const slot = await calendar.plan({ from: 5000, to: 30_000 });
+    const slot = await calendar.plan({ from: 10_000, to: 40_000 });
     await calendar.sweep();
     expect(await calendar.status(slot)).toBe("not_started");
-    calendar.tick(5000);
+    calendar.tick(10_000);
     await calendar.sweep();
     const begun = await calendar.now(slot);
     expect(begun).toMatchObject({ status: "ongoing", starts_at: slot.starts_at });
@@ -132,7 +132,7 @@ describe("when its time comes", () => {
     });
     const [runId] = await submitAll(calendar.engine, calendar.project, 1, { agent: AGENT });
     expect(await calendar.claim()).toEqual([]);
-    calendar.tick(25_000);
+    calendar.tick(30_000);
     await calendar.sweep();
     expect(await calendar.now(slot)).toMatchObject({
       status: "finished",
@@ -225,8 +225,8 @@ describe("when its time comes", () => {
 
   test("what was missed altogether is skipped", async () => {
     await calendar.awake();
-    const slot = await calendar.plan({ to: 1000 });
-    calendar.tick(1000);
+    const slot = await calendar.plan({ to: 10_000 });
+    calendar.tick(10_000);
     await calendar.sweep();
     expect(await calendar.events(slot)).toEqual(["slot.created", "slot.skipped+slot.due"]);
   });
@@ -240,9 +240,9 @@ describe("when its time comes", () => {
       );
       return rows.some((row) => row.project_id === calendar.project && row.name === AGENT);
     };
-    const slot = await calendar.plan({ from: 1000 });
+    const slot = await calendar.plan({ from: 10_000 });
     expect(await found()).toBe(false);
-    calendar.tick(1000);
+    calendar.tick(10_000);
     expect(await found()).toBe(true);
     await calendar.sweep(); // away: put off
     expect(await found()).toBe(false);

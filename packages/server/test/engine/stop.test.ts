@@ -44,7 +44,7 @@ test("the next sweep finishes it at no cost; until then no lease is renewed", as
   await duo.b.sweepOnce();
   for (const id of ids) {
     await expect
-      .poll(() => duo.a.run(project, id), { timeout: 10_000, interval: 10 })
+      .poll(() => duo.a.run(project, id), { timeout: 30_000, interval: 10 })
       .toMatchObject({ state: "pending", attempts_used: 0, fencing_token: 1 });
     const [attempt] = await duo.a.attempts(project, id);
     expect(attempt).toMatchObject({ state: "released", cause: "stopped", counted: false });

@@ -150,11 +150,11 @@ const stories: Record<string, string> = {
     claim w1 lease=300s -> r1
     start w1 r1
     cancel r1 -> running
-    tick 29s
+    tick 20s
     heartbeat w1 -> r1:ok cancel:r1
     sweep
     show r1 -> running
-    tick 2s
+    tick 11s
     sweep
     show r1 -> cancelled cause=cancel reason="changed my mind"
     complete w1 r1 -> refused stale_fencing_token

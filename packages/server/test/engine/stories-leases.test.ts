@@ -30,10 +30,10 @@ const stories: Record<string, string> = {
     submit r1
     claim w1 -> r1 token=1
     start w1 r1 -> running
-    tick 59s
+    tick 50s
     sweep
     show r1 -> running
-    tick 2s
+    tick 11s
     sweep
     show r1 -> pending used=1 token=1 wait=5s
     attempts r1 -> 1:lost:lease_expired:counted
@@ -93,10 +93,10 @@ const stories: Record<string, string> = {
     claim w1 -> r1
     fail w1 r1 -> pending used=2
     show r1 -> pending wait=10s
-    tick 9s
+    tick 4s
     sweep
     claim w1 -> none
-    tick 1s
+    tick 6s
     sweep
     claim w1 -> r1
     tick 61s
@@ -107,20 +107,20 @@ const stories: Record<string, string> = {
   "heartbeats keep a lease alive for as long as they come, in every state that holds one": `
     worker w1
     submit r1
-    claim w1 lease=10s -> r1
-    tick 9s
+    claim w1 lease=60s -> r1
+    tick 50s
     heartbeat w1 -> r1:ok
     start w1 r1
-    tick 9s
+    tick 50s
     heartbeat w1 -> r1:ok
     await_tool w1 r1 -> waiting_tool
-    tick 9s
+    tick 50s
     sweep
     heartbeat w1 -> r1:ok
-    tick 9s
+    tick 50s
     sweep
     show r1 -> waiting_tool used=1 token=1
-    tick 2s
+    tick 11s
     sweep
     show r1 -> pending used=1`,
 
@@ -190,11 +190,11 @@ const stories: Record<string, string> = {
     start w1 r1
     tick 50s
     heartbeat w1 -> r1:ok
-    tick 49s
+    tick 40s
     heartbeat w1 -> r1:ok
     sweep
     show r1 -> running
-    tick 2s
+    tick 11s
     sweep
     show r1 -> timeout cause=deadline reason="max_duration passed"
     attempts r1 -> 1:killed:max_duration:counted`,
@@ -221,11 +221,11 @@ const stories: Record<string, string> = {
     start w1 r1
     log w1 r1 1 2 -> stored=2 last_seq=5
     complete w1 r1 -> completed
-    tick 599s
+    tick 590s
     log w1 r1 3 -> stored=1
     terminated w1 r1 -> completed
     emit w1 r1 4 -> refused stale_fencing_token
-    tick 2s
+    tick 11s
     log w1 r1 5 -> refused stale_fencing_token
     terminated w1 r1 -> refused stale_fencing_token
     show r1 -> completed`,

@@ -48,12 +48,12 @@ const stories: Record<string, string> = {
 
   "not before its time": `
     worker w1
-    submit r1 not_before=+10s
+    submit r1 not_before=+30s
     claim w1 -> none
-    tick 9s
+    tick 20s
     sweep
     claim w1 -> none
-    tick 1s
+    tick 10s
     sweep
     claim w1 -> r1`,
 

@@ -332,7 +332,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   pause: (scene, { words }) =>
     okOf(scene.engine.pauseQueue(scene.projectId, words[0] ?? "", "cleaning", origin), "paused"),
   unpause: (scene, { words }) =>
-    okOf(scene.engine.resumeQueue(scene.projectId, words[0] ?? "", origin), "resumed"),
+    okOf(scene.engine.resumeQueue(scene.projectId, words[0] ?? "", null, origin), "resumed"),
   stop: (scene, { words }) => {
     const input = { reason: "fire", cancelLive: words[0] === "cancel_live" };
     return okOf(scene.engine.stopProject(scene.projectId, input, origin), "stopped");

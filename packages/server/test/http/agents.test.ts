@@ -133,6 +133,8 @@ describe("agents", () => {
     expect(typed.body.items).toMatchObject([
       { stream: "agent", source: "operator", data: { reason: "a drill" } },
     ]);
+    const resumed = await read("GET /v1/agents/pausable/events?type=agent.resumed");
+    expect(resumed.body.items).toMatchObject([{ source: "operator", data: { reason: "over" } }]);
   });
 });
 

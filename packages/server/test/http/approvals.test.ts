@@ -189,7 +189,7 @@ describe("a handler of the SDK", () => {
 
   /** The question of a run, once there is one. */
   async function questionOf(runId: string): Promise<Approval> {
-    const end = performance.now() + 20_000;
+    const end = performance.now() + 45_000;
     for (;;) {
       const { items } = await client.approvals.list({ run_id: runId, status: "pending" });
       if (items[0] !== undefined) return items[0];
@@ -246,7 +246,7 @@ describe("a handler of the SDK", () => {
     );
     const run = await client.runs.submit({ agent: "patient", max_attempts: 1 });
     const { id } = await questionOf(run.id);
-    const end = performance.now() + 20_000;
+    const end = performance.now() + 45_000;
     while ((await client.approvals.get(id)).hold_until !== null) {
       expect(performance.now()).toBeLessThan(end);
     }

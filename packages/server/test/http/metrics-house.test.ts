@@ -159,8 +159,9 @@ describe("GET /metrics, read by another parser", () => {
   test("hostile names make no series of their own, and nothing that is not a number", async () => {
     const { app, keys } = scene;
     const hostile = ['a"} 1 fake_metric 1', "x".repeat(190), "évil é", "{a=b}", "back\\slash", "'"];
-    const seriesOf = ({ text }: Told): number =>
-      text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+    // Queues are counted apart, below: the text may be of a reading of up to five seconds ago.
+    const isOther = (line: string): boolean => !/^(?:#|signalbox_runs_ready\{|$)/.test(line);
+    const seriesOf = ({ text }: Told): number => text.split("\n").filter(isOther).length;
     for (const queue of hostile) {
       const spec = { queue, runner: queue, agent: queue, tags: [queue], model: queue };
       await submitted(scene, spec);

@@ -113,7 +113,7 @@ describe("GET /metrics", () => {
     expect((await figures()).get(line)).toBe(0);
     const body = { runtime: "w1", queues: ["nothing-here"], free: 1, wait_ms: 30_000 };
     const waiting = ask(scene.app, scene.keys.worker, "POST /v1/claims", { body });
-    await expect.poll(async () => (await figures()).get(line), { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await figures()).get(line), { timeout: 30_000 }).toBe(1);
     await submitted(scene, { queue: "nothing-here" });
     expect((await waiting).body.claims).toHaveLength(1);
     expect((await figures()).get(line)).toBe(0);

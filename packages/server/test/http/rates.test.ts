@@ -111,7 +111,9 @@ test("what keeps a lease and what stops a run has a bucket of its own", () => {
   expect(idsOf(paced.get("urgent"))).toEqual([
     "cancelRun",
     "killRun",
+    "resumeEverything",
     "resumeProject",
+    "stopEverything",
     "stopProject",
   ]);
   expect(idsOf(paced.get("lease"))).toEqual(

@@ -39,7 +39,7 @@ async function work(handler: Handler<never>, options: WorkerOptions): Promise<Wo
 
 /** What is asked for, once it is as wanted. */
 async function poll<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<T> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 45_000;
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;
@@ -120,17 +120,21 @@ test("what a lost attempt consumed is booked to it, after another has begun", as
     stop: () => Promise.resolve(),
   });
   let goOn = (): void => {};
+  let hasBegun = (): void => {};
+  const begun = new Promise<void>((resolve) => (hasBegun = resolve));
   const lost = await work(
     async (attempt) => {
-      await new Promise<void>((resolve) => (goOn = resolve));
+      const gone = new Promise<void>((resolve) => (goOn = resolve));
+      hasBegun();
+      await gone;
       void attempt.log("nobody wants this");
       void attempt.usage({ input_tokens: 7 });
     },
     { agents: [agent], concurrency: 1, leaseMs: 1_000, heartbeatMs: 500, keeper: careless },
   );
   const { id } = await client.runs.submit({ agent, backoff: { base_ms: 1, jitter: 0 } });
-  await runWhen(id, ({ state }) => state === "running");
-  const stopped = lost.stop({ drainMs: 10_000 });
+  await begun;
+  const stopped = lost.stop({ drainMs: 50_000 });
   let finish = (): void => {};
   await work(() => new Promise<void>((resolve) => (finish = resolve)), { agents: [agent] });
   await runWhen(id, (run) => run.state === "running" && run.fencing_token === 2);

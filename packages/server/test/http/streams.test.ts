@@ -8,8 +8,11 @@ import type { Event } from "@signalbox/sdk";
 import type { FastifyInstance } from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine/contract.ts";
+import { timeouts } from "../../src/http/options.ts";
 import { createHttp } from "../../src/http/server.ts";
 import type { HttpOptions } from "../../src/http/server.ts";
+import { systemClock } from "../../src/std/clock.ts";
+import type { Clock } from "../../src/std/clock.ts";
 import { silentLogger } from "../../src/std/logger.ts";
 import { ask, openScene, submitted } from "./scene.ts";
 import type { Scene } from "./scene.ts";
@@ -77,7 +80,9 @@ async function open(
 function framesOf(
   text: string,
 ): { id: string | undefined; event: string | undefined; data: unknown }[] {
-  const blocks = text.split("\n\n").filter((block) => block.includes("event:"));
+  // The last piece has not come in full, or is empty.
+  const pieces = text.split("\n\n").slice(0, -1);
+  const blocks = pieces.filter((block) => block.includes("event:"));
   return blocks.map((block) => {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
     return { id: field("id"), event: field("event"), data: JSON.parse(field("data") ?? "null") };
@@ -259,7 +264,13 @@ describe("connections", () => {
 
 describe("shutdown (F-105)", () => {
   test("ends streams and long polls at once and leaves nothing open", async () => {
-    const url = await listening(scene.engine);
+    // Connections that are still open would be cut after 10 s; here they never are.
+    const clock: Clock = {
+      ...systemClock,
+      setDeadline: (ms, fn) =>
+        ms === timeouts.drainMs ? () => {} : systemClock.setDeadline(ms, fn),
+    };
+    const url = await listening(scene.engine, { clock });
     const { id } = await submitted(scene, { queue: "shutdown" });
     const streams = await Promise.all(
       Array.from({ length: 20 }, () => open(`${url}/v1/runs/${id}/events`, scene.keys.viewer)),
@@ -272,14 +283,12 @@ describe("shutdown (F-105)", () => {
     const silent = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
     sockets.push(silent);
     await once(silent, "connect"); // and this one never says anything
-    const started = performance.now();
     const closing = apps.pop()?.close();
     const texts = await Promise.all(streams.map((stream) => stream.end()));
     for (const text of texts)
       expect(framesOf(text).map(({ event }) => event)).toEqual(["run.submitted"]);
     expect((await waiting).status).toBe(200);
     await closing;
-    expect(performance.now() - started).toBeLessThan(8_000); // before connections are cut at 10 s
     await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
   });
 });

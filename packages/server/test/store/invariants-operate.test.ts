@@ -54,7 +54,7 @@ beforeAll(async () => {
   const by = { ...origin, actor: `key:${key.prefix}` };
   ok(await engine.pauseQueue(project, "slow", "why", by));
   ok(await engine.revokeKey(project, fromTypeId("key", key.id) as string, origin));
-  ok(await engine.resumeQueue(project, "slow", by));
+  ok(await engine.resumeQueue(project, "slow", null, by));
   owner = await openAs(stage.database.connection, null);
 });
 afterAll(async () => {

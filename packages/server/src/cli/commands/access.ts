@@ -6,12 +6,11 @@
 import type { AuditEntry, Session } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
 import type { Door } from "../door.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { safeLine } from "../safe-text.ts";
 import { ago } from "../show-run.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 /** A link to a server that ends with this command would open nothing. */
 const running = { otherwise: "refuse" } as const;
 
@@ -19,7 +18,7 @@ const ownerFlag = (says: string): FlagSpec => ({ flag: "--owner", says });
 const whose = (call: Call): { installation?: true } =>
   call.on("owner") ? { installation: true } : {};
 const through = <T>(call: Call, use: (door: Door) => Promise<T>): Promise<T> =>
-  throughDoor(call, { ...read, owner: call.on("owner") }, use);
+  throughDoor(call, { ...usual, owner: call.on("owner") }, use);
 
 function deedRow(deed: AuditEntry): string[] {
   const { actor, actor_name: name, target, reason } = deed;

@@ -3,12 +3,11 @@
 // Leaves to others: all accounts of an agent at once (agents.ts), reading refusals (limits.ts).
 
 import { clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { safeLine } from "../safe-text.ts";
 import { accountState, showAccount, showAccounts } from "../show-agent.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 const theAccount = { name: "name", says: "the account, such as anthropic/max-1" };
 
 export const accountCommands: readonly CommandSpec[] = [
@@ -19,7 +18,7 @@ export const accountCommands: readonly CommandSpec[] = [
     options: clientOptions,
     examples: ["signalbox accounts list"],
     act: async (call) => {
-      const page = await throughDoor(call, read, ({ client }) =>
+      const page = await throughDoor(call, usual, ({ client }) =>
         client.accounts.list(pageOf(call)),
       );
       showPage(call, page, {
@@ -35,7 +34,7 @@ export const accountCommands: readonly CommandSpec[] = [
     options: clientOptions,
     examples: ["signalbox accounts show anthropic/max-1"],
     act: async (call) => {
-      const account = await throughDoor(call, read, ({ client }) =>
+      const account = await throughDoor(call, usual, ({ client }) =>
         client.accounts.get(call.argument(0)),
       );
       call.screen.result(account, () => showAccount(call.screen, account));
@@ -54,7 +53,7 @@ export const accountCommands: readonly CommandSpec[] = [
     act: async (call) => {
       const reason = call.required("reason");
       const model = call.text("model");
-      const account = await throughDoor(call, read, ({ client }) =>
+      const account = await throughDoor(call, usual, ({ client }) =>
         client.accounts.recover(call.argument(0), { reason, ...(model && { model }) }),
       );
       call.screen.result(account, () =>

@@ -6,23 +6,15 @@
 import { isSignalboxError } from "@signalbox/sdk";
 import type { Account, AgentRegistration, AgentStatus } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { type Door, throughDoor } from "../door.ts";
-import { usage } from "../failure.ts";
+import { type Door, throughDoor, usual } from "../door.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { safeLine } from "../safe-text.ts";
 import { accountState, agentLine, showAgent, showAgents } from "../show-agent.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 const theAgent = { name: "name", says: "the agent" };
 const reasonFlag = { flag: "--reason <text>", says: "why, for the register (needed)" };
 
-const statuses: readonly string[] = [
-  "offline",
-  "exhausted",
-  "on_call",
-  "busy",
-  "idle",
-] satisfies AgentStatus[];
+const statuses: readonly AgentStatus[] = ["offline", "exhausted", "on_call", "busy", "idle"];
 
 const list: CommandSpec = {
   words: "agents list",
@@ -35,14 +27,11 @@ const list: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox agents list", "signalbox agents list --status exhausted"],
   act: async (call) => {
-    const status = call.text("status");
-    if (status !== undefined && !statuses.includes(status)) {
-      throw usage(`--status must be one of ${statuses.join(", ")}.`);
-    }
-    const page = await throughDoor(call, read, ({ client }) =>
+    const status = call.word("status", statuses);
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.agents.list({
         ...pageOf(call),
-        ...(status && { status: status as AgentStatus }),
+        ...(status && { status }),
         ...(call.on("paused") && { paused: true }),
       }),
     );
@@ -60,7 +49,7 @@ const show: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox agents show reviewer"],
   act: async (call) =>
-    throughDoor(call, read, async ({ client }) => {
+    throughDoor(call, usual, async ({ client }) => {
       const agent = await client.agents.get(call.argument(0));
       const accounts = call.screen.json ? [] : await accountsOf(client, agent.accounts);
       call.screen.result(agent, () => showAgent(call.screen, agent, accounts));
@@ -101,11 +90,7 @@ const listFlags = { capability: "capabilities", model: "models", account: "accou
 
 function registrationFrom(call: Call): AgentRegistration {
   const registration: AgentRegistration = {};
-  for (const field of call.texts("clear") ?? []) {
-    const known = clearable.find((one) => one === field);
-    if (known === undefined) throw usage(`--clear must be one of ${clearable.join(", ")}.`);
-    registration[known] = null;
-  }
+  for (const field of call.words("clear", clearable) ?? []) registration[field] = null;
   for (const flag of ["capability", "model", "account"] as const) {
     const names = call.texts(flag);
     if (names !== undefined) registration[listFlags[flag]] = names;
@@ -143,7 +128,7 @@ const register: CommandSpec = {
   ],
   act: async (call) => {
     const registration = registrationFrom(call);
-    const agent = await throughDoor(call, read, ({ client }) =>
+    const agent = await throughDoor(call, usual, ({ client }) =>
       client.agents.register(call.argument(0), registration),
     );
     call.screen.result(agent, () => call.screen.line(agentLine(agent, call.screen.colours)));
@@ -159,7 +144,7 @@ const pause: CommandSpec = {
   examples: ['signalbox agents pause reviewer --reason "its prompt is being rewritten"'],
   act: async (call) => {
     const reason = call.required("reason");
-    const agent = await throughDoor(call, read, ({ client }) =>
+    const agent = await throughDoor(call, usual, ({ client }) =>
       client.agents.pause(call.argument(0), { reason }),
     );
     call.screen.result(agent, () => call.screen.line(agentLine(agent, call.screen.colours)));
@@ -173,7 +158,7 @@ const resume: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox agents resume reviewer"],
   act: async (call) => {
-    const agent = await throughDoor(call, read, ({ client }) =>
+    const agent = await throughDoor(call, usual, ({ client }) =>
       client.agents.resume(call.argument(0)),
     );
     call.screen.result(agent, () => call.screen.line(agentLine(agent, call.screen.colours)));
@@ -193,7 +178,7 @@ const recover: CommandSpec = {
   act: async (call) => {
     const reason = call.required("reason");
     const model = call.text("model");
-    const items = await throughDoor(call, read, async ({ client }) => {
+    const items = await throughDoor(call, usual, async ({ client }) => {
       const { accounts } = await client.agents.get(call.argument(0));
       const recovered: Account[] = [];
       for (const name of accounts) {

@@ -10,23 +10,15 @@ import type {
   AllowanceMode,
   AllowanceWindow,
 } from "@signalbox/sdk";
-import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { type Call, chosen, clientOptions, type CommandSpec } from "../command.ts";
+import { throughDoor, usual } from "../door.ts";
 import { usage } from "../failure.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { allowanceLine, showAllowances } from "../show-allowance.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 const metrics: readonly AllowanceMetric[] = ["tokens", "cost_micros", "runs", "concurrent_runs"];
 const windows: readonly AllowanceWindow[] = ["hour", "day", "week", "month", "rolling"];
 const modes: readonly AllowanceMode[] = ["soft", "hard", "kill"];
-
-/** A word of a list, or a refusal that names them. */
-function chosen<T extends string>(text: string, words: readonly T[], what: string): T {
-  const word = words.find((one) => one === text);
-  if (word !== undefined) return word;
-  throw usage(`${what} must be one of ${words.join(", ")}.`);
-}
 
 /** 2000000, 2_000_000, or dollars as 5usd, 0.25usd. */
 function amountOf(text: string, what: string): number {
@@ -40,8 +32,8 @@ function amountOf(text: string, what: string): number {
 }
 
 function modeFrom(call: Call): { mode?: AllowanceMode } {
-  const mode = call.text("mode");
-  return mode === undefined ? {} : { mode: chosen(mode, modes, "--mode") };
+  const mode = call.word("mode", modes);
+  return mode === undefined ? {} : { mode };
 }
 
 function reserveFrom(call: Call): { default_reserve?: number | null } {
@@ -61,7 +53,7 @@ function scopeFrom(call: Call): Pick<AllowanceInput, "scope" | "name"> {
 }
 
 function inputFrom(call: Call): AllowanceInput {
-  const window = call.text("window");
+  const window = call.word("window", windows);
   const hours = call.number("hours", { least: 1, most: 744 });
   const zone = call.text("timeZone");
   const reset = call.text("resetTime");
@@ -69,7 +61,7 @@ function inputFrom(call: Call): AllowanceInput {
     ...scopeFrom(call),
     metric: chosen(call.argument(0), metrics, "The metric"),
     limit: amountOf(call.argument(1), "The limit"),
-    ...(window && { window: chosen(window, windows, "--window") }),
+    ...(window && { window }),
     ...(hours && { window_hours: hours }),
     ...(zone && { time_zone: zone }),
     ...(reset && { reset_time: reset }),
@@ -95,7 +87,7 @@ const list: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox allowances list"],
   act: async (call) => {
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.allowances.list(pageOf(call)),
     );
     showPage(call, page, {
@@ -132,7 +124,7 @@ const create: CommandSpec = {
   ],
   act: async (call) => {
     const input = inputFrom(call);
-    const made = await throughDoor(call, read, ({ client }) => client.allowances.create(input));
+    const made = await throughDoor(call, usual, ({ client }) => client.allowances.create(input));
     call.screen.result(made, () => call.screen.line(allowanceLine(made)));
   },
 };
@@ -156,7 +148,7 @@ const set: CommandSpec = {
       ...reserveFrom(call),
     };
     if (Object.keys(change).length === 0) throw usage("Give --limit, --mode or --reserve.");
-    const changed = await throughDoor(call, read, ({ client }) =>
+    const changed = await throughDoor(call, usual, ({ client }) =>
       client.allowances.update(call.argument(0), change),
     );
     call.screen.result(changed, () => call.screen.line(allowanceLine(changed)));
@@ -170,7 +162,7 @@ const remove: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox allowances delete alw_01j…"],
   act: async (call) => {
-    const gone = await throughDoor(call, read, ({ client }) =>
+    const gone = await throughDoor(call, usual, ({ client }) =>
       client.allowances.delete(call.argument(0)),
     );
     call.screen.result(gone, () => call.screen.line(`deleted ${allowanceLine(gone)}`));

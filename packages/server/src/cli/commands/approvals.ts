@@ -11,44 +11,26 @@ import type {
   ApprovalRisk,
   ApprovalStatus,
   AskedApproval,
-  JsonObject,
 } from "@signalbox/sdk";
 import { Signalbox } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { exit } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { approvalLine, showApproval, showApprovals } from "../show-approval.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 const theApproval = { name: "id", says: "id of the approval (`approvals list`)" };
 const commentFlag = { flag: "--comment <text>", says: "why, for the register and the agent" };
 
-const statuses: readonly string[] = [
+const statuses: readonly ApprovalStatus[] = [
   "pending",
   "approved",
   "rejected",
   "expired",
   "cancelled",
-] satisfies ApprovalStatus[];
-const risks: readonly string[] = ["low", "medium", "high"] satisfies ApprovalRisk[];
-
-function wordOf(call: Call, name: string, words: readonly string[]): string | undefined {
-  const word = call.text(name);
-  if (word === undefined || words.includes(word)) return word;
-  throw usage(
-    `--${name.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`)} must be one of ${words.join(", ")}.`,
-  );
-}
-
-/** A JSON object given with a flag. */
-function objectFrom(call: Call, name: string): JsonObject | undefined {
-  const value = call.json(name);
-  if (value === undefined) return undefined;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw usage(`--${name} must be a JSON object.`);
-}
+];
+const risks: readonly ApprovalRisk[] = ["low", "medium", "high"];
 
 const list: CommandSpec = {
   words: "approvals list",
@@ -63,15 +45,15 @@ const list: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox approvals list", "signalbox approvals list --status all --risk high"],
   act: async (call) => {
-    const status = wordOf(call, "status", [...statuses, "all"]) ?? "pending";
-    const risk = wordOf(call, "risk", risks);
+    const status = call.word("status", [...statuses, "all"]) ?? "pending";
+    const risk = call.word("risk", risks);
     const agent = call.text("agent");
     const runId = call.text("of");
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.approvals.list({
         ...pageOf(call),
-        ...(status !== "all" && { status: status as ApprovalStatus }),
-        ...(risk && { risk: risk as ApprovalRisk }),
+        ...(status !== "all" && { status }),
+        ...(risk && { risk }),
         ...(agent && { agent }),
         ...(runId && { run_id: runId }),
       }),
@@ -90,7 +72,7 @@ const show: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox approvals show apr_01jdk3x0v5e8ka5wz1f4m2q7rt"],
   act: async (call) => {
-    const one = await throughDoor(call, read, ({ client }) =>
+    const one = await throughDoor(call, usual, ({ client }) =>
       client.approvals.get(call.argument(0)),
     );
     call.screen.result(one, () => showApproval(call.screen, one));
@@ -114,9 +96,9 @@ const approve: CommandSpec = {
     "signalbox approvals approve apr_01jdk3x0v5e8ka5wz1f4m2q7rt --edit '{\"pr\":42}'",
   ],
   act: async (call) => {
-    const edited = objectFrom(call, "edit");
+    const edited = call.object("edit");
     const comment = call.text("comment");
-    const one = await throughDoor(call, read, ({ client }) =>
+    const one = await throughDoor(call, usual, ({ client }) =>
       client.approvals.approve(call.argument(0), {
         ...(comment !== undefined && { comment }),
         ...(edited !== undefined && { arguments: edited }),
@@ -137,7 +119,7 @@ const reject: CommandSpec = {
   ],
   act: async (call) => {
     const comment = call.text("comment");
-    const one = await throughDoor(call, read, ({ client }) =>
+    const one = await throughDoor(call, usual, ({ client }) =>
       client.approvals.reject(call.argument(0), comment === undefined ? {} : { comment }),
     );
     call.screen.result(one, () => call.screen.line(approvalLine(one)));
@@ -151,7 +133,7 @@ const link: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox approvals link apr_01jdk3x0v5e8ka5wz1f4m2q7rt"],
   act: async (call) => {
-    const made = await throughDoor(call, read, async ({ client, url }) => {
+    const made = await throughDoor(call, usual, async ({ client, url }) => {
       const one = await client.approvals.link(call.argument(0));
       return { ...one, url: new URL(one.path, url).href };
     });
@@ -165,9 +147,9 @@ const WAIT_S = 25;
 
 function questionOf(call: Call): ApprovalAsk {
   const key = call.text("key");
-  const args = objectFrom(call, "arguments");
-  const risk = wordOf(call, "risk", risks);
-  const onExpiry = wordOf(call, "onExpiry", ["timeout", "reject", "approve"]);
+  const args = call.object("arguments");
+  const risk = call.word("risk", risks);
+  const onExpiry = call.word("onExpiry", ["timeout", "reject", "approve"]);
   const range = { least: 1, most: 86_400 };
   const hold = call.number("hold", range);
   const expires = call.number("expires", range);
@@ -176,11 +158,11 @@ function questionOf(call: Call): ApprovalAsk {
     action: call.required("action"),
     ...(args !== undefined && { arguments: args }),
     ...(key !== undefined && { key }),
-    ...(risk !== undefined && { risk: risk as ApprovalRisk }),
+    ...(risk !== undefined && { risk }),
     ...(call.on("suspend") && { mode: "suspend" as const }),
     ...(hold !== undefined && { hold_s: hold }),
     ...(expires !== undefined && { expires_in_s: expires }),
-    ...(onExpiry !== undefined && { on_expiry: onExpiry as "timeout" }),
+    ...(onExpiry !== undefined && { on_expiry: onExpiry }),
   };
 }
 

@@ -2,9 +2,8 @@
 // Promises: output only; the script is made from the table of commands at hand.
 // Leaves to others: the script itself (completion.ts).
 
-import type { CommandSpec } from "../command.ts";
-import { completionScript, type Shell, shells } from "../completion.ts";
-import { usage } from "../failure.ts";
+import { chosen, type CommandSpec } from "../command.ts";
+import { completionScript, shells } from "../completion.ts";
 
 /** Made by a function, since it prints the table it is itself part of. */
 export function completionCommand(all: () => readonly CommandSpec[]): CommandSpec {
@@ -19,11 +18,8 @@ export function completionCommand(all: () => readonly CommandSpec[]): CommandSpe
       "signalbox completion fish > ~/.config/fish/completions/signalbox.fish",
     ],
     act: async (call) => {
-      const shell = call.argument(0);
-      if (!(shells as readonly string[]).includes(shell)) {
-        throw usage(`The shell must be one of ${shells.join(", ")}.`);
-      }
-      const script = completionScript(shell as Shell, all());
+      const shell = chosen(call.argument(0), shells, "The shell");
+      const script = completionScript(shell, all());
       call.screen.result({ shell, script }, () => call.screen.line(script.trimEnd()));
     },
   };

@@ -3,15 +3,16 @@
 // Promises: an act on many counts first; it is done only with `--confirm` and the number counted.
 // Leaves to others: which runs fail for good, and every rule of redriving (server).
 
-import type { BulkFilter, BulkResult, DeadLetter, RunState } from "@signalbox/sdk";
+import type { BulkRequest, BulkResult, DeadLetter, RunState } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
-import { type Door, throughDoor } from "../door.ts";
+import { type Door, throughDoor, usual } from "../door.ts";
 import { exit } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
 import { safeLine } from "../safe-text.ts";
 import { ago } from "../show-run.ts";
 
-const read = { otherwise: "start_if_used" } as const;
+type Filter = NonNullable<BulkRequest["filter"]>;
+
 const FINGERPRINT = /^[0-9a-f]{16}$/;
 
 const statusFlag: FlagSpec = { flag: "--status <status>", says: "open, redriven or discarded" };
@@ -32,14 +33,11 @@ const which = {
 const statuses = ["open", "redriven", "discarded"] as const;
 
 function statusOf(call: Call): { status?: (typeof statuses)[number] } {
-  const text = call.text("status");
-  if (text === undefined) return {};
-  const status = statuses.find((one) => one === text);
-  if (status === undefined) throw usage(`--status must be one of ${statuses.join(", ")}.`);
-  return { status };
+  const status = call.word("status", statuses);
+  return status === undefined ? {} : { status };
 }
 
-function filterOf(call: Call): BulkFilter {
+function filterOf(call: Call): Filter {
   const [queue, agent, tag] = ["queue", "agent", "tag"].map((name) => call.text(name));
   return { ...(queue && { queue }), ...(agent && { agent }), ...(tag && { tag }) };
 }
@@ -59,7 +57,7 @@ const list: CommandSpec = {
     const [queue, agent] = [call.text("queue"), call.text("agent")];
     const limit = call.number("limit", { least: 1, most: 100 });
     const filter = { ...statusOf(call), ...(queue && { queue }), ...(agent && { agent }) };
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.deadLetters.list({ ...filter, ...(limit && { limit }) }),
     );
     call.screen.result(page, () => {
@@ -89,7 +87,7 @@ const show: CommandSpec = {
     const group = call.argument(0);
     if (!FINGERPRINT.test(group)) throw usage("A group is named by 16 hexadecimal digits.");
     const limit = call.number("limit", { least: 1, most: 100 });
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.deadLetters.ofGroup(group, { ...statusOf(call), ...(limit && { limit }) }),
     );
     call.screen.result(page, () =>
@@ -113,7 +111,7 @@ function stateOf({ status, became, note }: DeadLetter): string {
 }
 
 /** The letters that are meant: a group, or all that the flags leave. */
-function groupOf(call: Call): BulkFilter {
+function groupOf(call: Call): Filter {
   const name = call.argument(0);
   return { ...filterOf(call), ...(name === "all" ? {} : { fingerprint: name }) };
 }
@@ -128,7 +126,7 @@ async function countOrAct(
   act: { count(door: Door): Promise<BulkResult>; all(door: Door, n: number): Promise<BulkResult> },
 ): Promise<number> {
   const confirm = call.number("confirm", { least: 0, most: 100_000 });
-  const result = await throughDoor(call, read, (door) =>
+  const result = await throughDoor(call, usual, (door) =>
     confirm === undefined ? act.count(door) : act.all(door, confirm),
   );
   const { screen } = call;
@@ -184,7 +182,7 @@ const redrive: CommandSpec = {
           client.deadLetters.redriveMany({ filter, confirm_count }, changes),
       });
     }
-    const made = await throughDoor(call, read, ({ client }) =>
+    const made = await throughDoor(call, usual, ({ client }) =>
       client.deadLetters.redrive(call.argument(0), changes),
     );
     call.screen.result(made, () => call.screen.line(`became ${made.run.id}`));
@@ -213,7 +211,7 @@ const discard: CommandSpec = {
           client.deadLetters.discardMany({ filter, confirm_count, note }),
       });
     }
-    const run = await throughDoor(call, read, ({ client }) =>
+    const run = await throughDoor(call, usual, ({ client }) =>
       client.deadLetters.discard(call.argument(0), { note }),
     );
     call.screen.result(run, () => call.screen.line(`${run.id} is discarded`));

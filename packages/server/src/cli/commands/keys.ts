@@ -5,21 +5,20 @@
 import type { ApiKey, Role } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
 import type { Door } from "../door.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { usage } from "../failure.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { safeLine } from "../safe-text.ts";
 import { ago } from "../show-run.ts";
 
-const read = { otherwise: "start_if_used" } as const;
-const asOwner = { ...read, owner: true } as const;
+const asOwner = { ...usual, owner: true } as const;
 
 const ownerFlag: FlagSpec = {
   flag: "--owner",
   says: "the owner's keys instead of the project's; needs the owner's key",
 };
 
-const roles: readonly string[] = [
+const roles: readonly Role[] = [
   "viewer",
   "submitter",
   "worker",
@@ -27,7 +26,7 @@ const roles: readonly string[] = [
   "operator",
   "admin",
   "owner",
-] satisfies Role[];
+];
 
 const keyState = (key: ApiKey): string => {
   if (key.revoked_at !== null) return `revoked ${ago(key.revoked_at)}`;
@@ -42,7 +41,7 @@ const whose = (call: Call): { installation?: true } =>
   call.on("owner") ? { installation: true } : {};
 
 function through<T>(call: Call, use: (door: Door) => Promise<T>): Promise<T> {
-  return throughDoor(call, call.on("owner") ? asOwner : read, use);
+  return throughDoor(call, call.on("owner") ? asOwner : usual, use);
 }
 
 function keyRow(key: ApiKey): string[] {
@@ -90,17 +89,15 @@ const create: CommandSpec = {
     "signalbox keys create reviewers --role worker --agent ada --agent bob",
   ],
   act: async (call) => {
-    const wanted = call.texts("role") ?? [];
+    const wanted = call.words("role", roles) ?? [];
     if (wanted.length === 0) throw usage(`This needs --role: ${roles.join(", ")}.`);
-    const unknown = wanted.find((role) => !roles.includes(role));
-    if (unknown !== undefined) throw usage(`--role must be one of ${roles.join(", ")}.`);
     const expires = call.instant("expires");
     const agents = call.texts("agent") ?? [];
-    const door = wanted.includes("owner") ? asOwner : read;
+    const door = wanted.includes("owner") ? asOwner : usual;
     const key = await throughDoor(call, door, ({ client }) =>
       client.keys.create({
         name: call.argument(0),
-        roles: wanted as Role[],
+        roles: wanted,
         ...(expires && { expires_at: expires }),
         ...(agents.length > 0 && { agents }),
       }),

@@ -4,14 +4,13 @@
 
 import type { Everything, Project, Queue } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { usage } from "../failure.ts";
 import { safeLine } from "../safe-text.ts";
 import { ago } from "../show-run.ts";
 
 const reasonFlag = { flag: "--reason <text>", says: "why, for the register (needed)" };
-const read = { otherwise: "start_if_used" } as const;
-const asOwner = { ...read, owner: true } as const;
+const asOwner = { ...usual, owner: true } as const;
 
 function showQueue(call: Call, queue: Queue): void {
   const { screen } = call;
@@ -26,7 +25,7 @@ const queueCommands: readonly CommandSpec[] = [
     options: clientOptions,
     examples: ["signalbox queues list"],
     act: async (call) => {
-      const page = await throughDoor(call, read, ({ client }) => client.queues.list());
+      const page = await throughDoor(call, usual, ({ client }) => client.queues.list());
       call.screen.result(page, () =>
         call.screen.table(
           ["QUEUE", "PENDING", "STATE"],
@@ -50,7 +49,7 @@ const queueCommands: readonly CommandSpec[] = [
     examples: ['signalbox queues pause mail --reason "provider is down"'],
     act: async (call) => {
       const reason = call.required("reason");
-      const pause = throughDoor(call, read, ({ client }) =>
+      const pause = throughDoor(call, usual, ({ client }) =>
         client.queues.pause(call.argument(0), { reason }),
       );
       showQueue(call, await pause);
@@ -65,7 +64,7 @@ const queueCommands: readonly CommandSpec[] = [
     act: async (call) =>
       showQueue(
         call,
-        await throughDoor(call, read, ({ client }) => client.queues.resume(call.argument(0))),
+        await throughDoor(call, usual, ({ client }) => client.queues.resume(call.argument(0))),
       ),
   },
 ];
@@ -126,7 +125,7 @@ const retentionCommand: CommandSpec = {
     if (days !== null && (!/^\d{1,5}$/.test(text) || days < 1)) {
       throw usage("The days must be a whole number from 1 to 36500, or off.");
     }
-    const project = await throughDoor(call, read, ({ client }) =>
+    const project = await throughDoor(call, usual, ({ client }) =>
       client.projects.setRetention({ retention_days: days }),
     );
     const kept = days === null ? "are kept for ever" : `are removed ${days} days after their end`;
@@ -164,7 +163,7 @@ const stopCommands: readonly CommandSpec[] = [
         );
         return showEverything(call, all);
       }
-      const project = await throughDoor(call, read, ({ client }) =>
+      const project = await throughDoor(call, usual, ({ client }) =>
         client.projects.stop({ reason, ...cancel }),
       );
       call.screen.result(project, () => call.screen.line(projectRow(project).join(" ")));
@@ -187,7 +186,7 @@ const stopCommands: readonly CommandSpec[] = [
         );
         return showEverything(call, all);
       }
-      const project = await throughDoor(call, read, ({ client }) =>
+      const project = await throughDoor(call, usual, ({ client }) =>
         client.projects.resume({ reason }),
       );
       call.screen.result(project, () => call.screen.line(projectRow(project).join(" ")));

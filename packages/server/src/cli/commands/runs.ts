@@ -5,16 +5,15 @@
 import type { Run, RunState } from "@signalbox/sdk";
 import { isTerminal } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { type Door, throughDoor } from "../door.ts";
+import { type Door, throughDoor, usual } from "../door.ts";
 import { exit } from "../exit-codes.ts";
-import { usage } from "../failure.ts";
 import { onInterruption } from "../interruptions.ts";
 import { resolveRun, theRun } from "../run-name.ts";
 import { safeLine } from "../safe-text.ts";
 import { eventLine } from "../show-event.ts";
 import { paintState, showExplanation, showRun, showRuns } from "../show-run.ts";
 
-const states: readonly string[] = [
+const states: readonly RunState[] = [
   "pending",
   "claimed",
   "running",
@@ -24,7 +23,7 @@ const states: readonly string[] = [
   "failed",
   "cancelled",
   "timeout",
-] satisfies RunState[];
+];
 
 /** Opens the door and finds the run that was named. */
 async function withRun<T>(
@@ -54,16 +53,14 @@ const list: CommandSpec = {
     "signalbox runs list --state failed --json | jq -r '.items[].id'",
   ],
   act: async (call) => {
-    const wanted = call.texts("state");
-    const unknown = wanted?.find((state) => !states.includes(state));
-    if (unknown !== undefined) throw usage(`--state must be one of ${states.join(", ")}.`);
+    const state = call.words("state", states);
     const [agent, queue, tag, cursor] = ["agent", "queue", "tag", "cursor"].map((name) =>
       call.text(name),
     );
     const limit = call.number("limit", { least: 1, most: 500 });
-    const page = await throughDoor(call, { otherwise: "start_if_used" }, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.runs.list({
-        ...(wanted && { state: wanted as RunState[] }),
+        ...(state && { state }),
         ...(agent && { agent }),
         ...(queue && { queue }),
         ...(tag && { tag }),

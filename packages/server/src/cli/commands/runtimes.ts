@@ -4,18 +4,11 @@
 
 import type { Runtime } from "@signalbox/sdk";
 import { clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
-import { usage } from "../failure.ts";
+import { throughDoor, usual } from "../door.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { runtimeLine, showRuntimes } from "../show-agent.ts";
 
-const read = { otherwise: "start_if_used" } as const;
-const states: readonly string[] = [
-  "online",
-  "draining",
-  "stale",
-  "offline",
-] satisfies Runtime["state"][];
+const states: readonly Runtime["state"][] = ["online", "draining", "stale", "offline"];
 
 export const runtimeCommands: readonly CommandSpec[] = [
   {
@@ -30,15 +23,12 @@ export const runtimeCommands: readonly CommandSpec[] = [
     options: clientOptions,
     examples: ["signalbox runtimes list --state online", "signalbox runtimes list --label rack:7"],
     act: async (call) => {
-      const state = call.text("state");
-      if (state !== undefined && !states.includes(state)) {
-        throw usage(`--state must be one of ${states.join(", ")}.`);
-      }
+      const state = call.word("state", states);
       const [agent, label] = [call.text("agent"), call.text("label")];
-      const page = await throughDoor(call, read, ({ client }) =>
+      const page = await throughDoor(call, usual, ({ client }) =>
         client.runtimes.list({
           ...pageOf(call),
-          ...(state && { state: state as Runtime["state"] }),
+          ...(state && { state }),
           ...(agent && { agent }),
           ...(label && { label }),
         }),
@@ -58,7 +48,7 @@ export const runtimeCommands: readonly CommandSpec[] = [
     examples: ['signalbox runtimes drain build-7 --reason "new image"'],
     act: async (call) => {
       const reason = call.required("reason");
-      const runtime = await throughDoor(call, read, ({ client }) =>
+      const runtime = await throughDoor(call, usual, ({ client }) =>
         client.runtimes.drain(call.argument(0), { reason }),
       );
       call.screen.result(runtime, () =>

@@ -2,23 +2,16 @@
 // Promises: only what was given is sent, so the server's defaults stay its own.
 // Leaves to others: which states allow what (the server).
 
-import type { JsonObject, RunSubmission, Slot, SlotStatus, SlotType } from "@signalbox/sdk";
+import type { RunSubmission, Slot, SlotStatus, SlotType } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
-import { usage } from "../failure.ts";
+import { throughDoor, usual } from "../door.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { safeLine } from "../safe-text.ts";
 
-const read = { otherwise: "start_if_used" } as const;
 const theSlot = { name: "id", says: "id of the slot (`slots list`)" };
 
-const types: readonly string[] = [
-  "work",
-  "on_call",
-  "entertainment",
-  "system",
-] satisfies SlotType[];
-const statuses: readonly string[] = [
+const types: readonly SlotType[] = ["work", "on_call", "entertainment", "system"];
+const statuses: readonly SlotStatus[] = [
   "not_started",
   "ongoing",
   "deferred",
@@ -26,7 +19,7 @@ const statuses: readonly string[] = [
   "paused",
   "finished",
   "aborted",
-] satisfies SlotStatus[];
+];
 
 function showSlots(call: Call, slots: readonly Slot[]): void {
   const rows = slots.map((one) => [
@@ -58,29 +51,18 @@ const list: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox slots list --agent reviewer --status ongoing"],
   act: async (call) => {
-    const status = call.text("status");
-    if (status !== undefined && !statuses.includes(status)) {
-      throw usage(`--status must be one of ${statuses.join(", ")}.`);
-    }
+    const status = call.word("status", statuses);
     const agent = call.text("agent");
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.slots.list({
         ...pageOf(call),
         ...(agent && { agent }),
-        ...(status && { status: status as SlotStatus }),
+        ...(status && { status }),
       }),
     );
     showPage(call, page, { none: "no slots", show: (items) => showSlots(call, items) });
   },
 };
-
-/** A JSON object given with a flag. */
-function objectFrom(call: Call, name: string): JsonObject | undefined {
-  const value = call.json(name);
-  if (value === undefined) return undefined;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw usage(`--${name} must be a JSON object.`);
-}
 
 function needed(call: Call, name: "starts" | "ends"): string {
   call.required(name);
@@ -109,15 +91,14 @@ const create: CommandSpec = {
     `signalbox slots create nightly --starts 8h --ends 10h --run '{"input": {"all": true}}'`,
   ],
   act: async (call) => {
-    const type = call.text("type") ?? "work";
-    if (!types.includes(type)) throw usage(`--type must be one of ${types.join(", ")}.`);
+    const type = call.word("type", types) ?? "work";
     const title = call.text("title");
     const priority = call.number("priority", { least: 0, most: 99 });
-    const content = objectFrom(call, "content");
-    const run = objectFrom(call, "run") as RunSubmission | undefined;
+    const content = call.object("content");
+    const run = call.object("run") as RunSubmission | undefined;
     const input = {
       agent: call.argument(0),
-      type: type as SlotType,
+      type,
       starts_at: needed(call, "starts"),
       ends_at: needed(call, "ends"),
       ...(title !== undefined && { title }),
@@ -125,7 +106,7 @@ const create: CommandSpec = {
       ...(content !== undefined && { content }),
       ...(run !== undefined && { run }),
     };
-    const slot = await throughDoor(call, read, ({ client }) => client.slots.create(input));
+    const slot = await throughDoor(call, usual, ({ client }) => client.slots.create(input));
     call.screen.result(slot, () => call.screen.line(slotLine(slot)));
   },
 };
@@ -146,7 +127,7 @@ const changes = (Object.keys(verbs) as (keyof typeof verbs)[]).map((verb): Comma
   examples: [`signalbox slots ${verb} slt_01j…`],
   act: async (call) => {
     const reason = call.text("reason");
-    const slot = await throughDoor(call, read, ({ client }) =>
+    const slot = await throughDoor(call, usual, ({ client }) =>
       client.slots[verb](call.argument(0), { ...(reason && { reason }) }),
     );
     call.screen.result(slot, () => call.screen.line(slotLine(slot)));

@@ -3,11 +3,10 @@
 // output is printed and the exit code says how the run ended.
 // Leaves to others: checking values (the server names each wrong field), doing (workers).
 
-import type { Backoff, Json, Priority, RunSubmission } from "@signalbox/sdk";
+import type { Backoff, Priority, RunSubmission } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec } from "../command.ts";
 import { type Door, throughDoor } from "../door.ts";
 import { exit } from "../exit-codes.ts";
-import { usage } from "../failure.ts";
 import { resolveRun } from "../run-name.ts";
 import { endOf } from "./runs.ts";
 
@@ -35,8 +34,7 @@ const listFields = { requires: "requires", tag: "tags" } as const;
 
 /** The submission that the flags describe. */
 function submissionFrom(call: Call): RunSubmission {
-  const whole = call.json("body");
-  if (whole !== undefined && !isObject(whole)) throw usage("--body must be a JSON object.");
+  const whole = call.object("body");
   const fields: { [name: string]: unknown } = { ...whole };
   for (const [flag, field] of Object.entries(textFields)) {
     const value = call.text(flag);
@@ -62,10 +60,6 @@ function submissionFrom(call: Call): RunSubmission {
     if (value !== undefined) fields[field] = value;
   }
   return fields;
-}
-
-function isObject(value: Json): value is { [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function priorityFrom(call: Call): Priority | undefined {

@@ -3,7 +3,7 @@
 // Leaves to others: what may be consumed (allowances.ts).
 
 import { clientOptions, type CommandSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { showUsage } from "../show-allowance.ts";
 
 export const usageCommand: CommandSpec = {
@@ -22,7 +22,7 @@ export const usageCommand: CommandSpec = {
     const to = call.instant("to", "ago");
     const agent = call.text("agent");
     const account = call.text("account");
-    const items = await throughDoor(call, { otherwise: "start_if_used" }, ({ client }) =>
+    const items = await throughDoor(call, usual, ({ client }) =>
       client.usage.list({
         ...(from && { from }),
         ...(to && { to }),

@@ -5,13 +5,12 @@
 
 import type { DeliveryState, Webhook, WebhookChange } from "@signalbox/sdk";
 import { type Call, clientOptions, type CommandSpec, type FlagSpec } from "../command.ts";
-import { throughDoor } from "../door.ts";
+import { throughDoor, usual } from "../door.ts";
 import { usage } from "../failure.ts";
 import { pageFlags, pageOf, showPage } from "../page.ts";
 import { showDeliveries, showSecret, showWebhook, showWebhooks } from "../show-webhook.ts";
 
-const read = { otherwise: "start_if_used" } as const;
-const administers = (call: Call) => (call.on("private") ? { ...read, owner: true } : read);
+const administers = (call: Call) => (call.on("private") ? { ...usual, owner: true } : usual);
 const theWebhook = { name: "id", says: "id of the webhook (`webhooks list`)" };
 const states: readonly DeliveryState[] = ["pending", "delivered", "failed"];
 const MOST_OVERLAP_S = 604_800;
@@ -70,7 +69,7 @@ const list: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks list"],
   act: async (call) => {
-    const page = await throughDoor(call, read, ({ client }) => client.webhooks.list(pageOf(call)));
+    const page = await throughDoor(call, usual, ({ client }) => client.webhooks.list(pageOf(call)));
     showPage(call, page, {
       none: "no webhooks",
       show: (items) => showWebhooks(call.screen, items),
@@ -87,7 +86,7 @@ const showOne: CommandSpec = {
   act: async (call) => {
     show(
       call,
-      await throughDoor(call, read, ({ client }) => client.webhooks.get(call.argument(0))),
+      await throughDoor(call, usual, ({ client }) => client.webhooks.get(call.argument(0))),
     );
   },
 };
@@ -119,7 +118,7 @@ const rotate: CommandSpec = {
   examples: ["signalbox webhooks rotate whk_01j… --overlap 3600"],
   act: async (call) => {
     const overlap = call.number("overlap", { least: 0, most: MOST_OVERLAP_S });
-    const made = await throughDoor(call, read, ({ client }) =>
+    const made = await throughDoor(call, usual, ({ client }) =>
       client.webhooks.rotate(call.argument(0), overlap === undefined ? {} : { overlap_s: overlap }),
     );
     call.screen.result(made, () => {
@@ -138,7 +137,7 @@ const disable: CommandSpec = {
   examples: ['signalbox webhooks disable whk_01j… --reason "the receiver moves"'],
   act: async (call) => {
     const reason = call.required("reason");
-    const disabled = throughDoor(call, read, ({ client }) =>
+    const disabled = throughDoor(call, usual, ({ client }) =>
       client.webhooks.disable(call.argument(0), reason),
     );
     show(call, await disabled);
@@ -153,7 +152,7 @@ const enable: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks enable whk_01j…"],
   act: async (call) => {
-    const enabled = throughDoor(call, read, ({ client }) =>
+    const enabled = throughDoor(call, usual, ({ client }) =>
       client.webhooks.enable(call.argument(0), { skip_missed: call.on("skipMissed") }),
     );
     show(call, await enabled);
@@ -167,7 +166,7 @@ const test: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks test whk_01j…"],
   act: async (call) => {
-    const sent = await throughDoor(call, read, ({ client }) =>
+    const sent = await throughDoor(call, usual, ({ client }) =>
       client.webhooks.test(call.argument(0)),
     );
     call.screen.result(sent, () => call.screen.line(`${sent.id} is on its way`));
@@ -182,13 +181,9 @@ const deliveries: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks deliveries whk_01j… --state failed"],
   act: async (call) => {
-    const asked = call.text("state");
-    const state = states.find((one) => one === asked);
-    if (asked !== undefined && state === undefined) {
-      throw usage(`--state must be one of ${states.join(", ")}.`);
-    }
+    const state = call.word("state", states);
     const query = { ...pageOf(call), ...(state && { state }) };
-    const page = await throughDoor(call, read, ({ client }) =>
+    const page = await throughDoor(call, usual, ({ client }) =>
       client.webhooks.deliveries(call.argument(0), query),
     );
     showPage(call, page, {
@@ -205,7 +200,7 @@ const redeliver: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks redeliver dlv_01j…"],
   act: async (call) => {
-    const sent = await throughDoor(call, read, ({ client }) =>
+    const sent = await throughDoor(call, usual, ({ client }) =>
       client.webhooks.redeliver(call.argument(0)),
     );
     call.screen.result(sent, () => call.screen.line(`${sent.id} is on its way`));
@@ -219,7 +214,7 @@ const remove: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox webhooks delete whk_01j…"],
   act: async (call) => {
-    const gone = await throughDoor(call, read, ({ client }) =>
+    const gone = await throughDoor(call, usual, ({ client }) =>
       client.webhooks.delete(call.argument(0)),
     );
     call.screen.result(gone, () => call.screen.line(`deleted ${gone.id}`));

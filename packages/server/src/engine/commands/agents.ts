@@ -23,7 +23,8 @@ import { page } from "../queries/page.ts";
 import { eventOf } from "../queries/views.ts";
 import { accountNamesOf } from "../services/flush/read-scopes.ts";
 import { regulate } from "./exhausted.ts";
-import { record } from "./operate.ts";
+import { kept, record } from "./operate.ts";
+import type { Pausing } from "./operate.ts";
 
 type Change = (before: AgentRow) => AgentRow;
 type Told = { readonly type: HouseEventType; readonly data: JsonObject } | null;
@@ -48,18 +49,19 @@ export async function pauseAgent(
   parts: Parts,
   projectId: string,
   name: string,
-  call: { reason: string | null; origin: Origin },
+  call: Pausing,
 ): Promise<wire.Agent | Refusal> {
-  const { reason, origin } = call;
+  const { pause, reason, origin } = call;
   await regulate(parts, projectId);
-  const by = reason === null ? null : origin.actor;
-  const change: Change = (before) => ({ ...before, pause_reason: reason, paused_by: by });
-  const told = (before: AgentRow): Told => {
-    if ((before.pause_reason === null) === (reason === null)) return null;
-    return reason === null
-      ? { type: "agent.resumed", data: { name } }
-      : { type: "agent.paused", data: { name, reason } };
-  };
+  const change: Change = (before) => ({
+    ...before,
+    pause_reason: pause ? reason : null,
+    paused_by: pause ? origin.actor : null,
+  });
+  const told = (before: AgentRow): Told =>
+    (before.pause_reason !== null) === pause
+      ? null
+      : { type: pause ? "agent.paused" : "agent.resumed", data: { name, reason } };
   return changeAgent(parts, { projectId, name, origin, make: false }, change, told);
 }
 
@@ -122,11 +124,6 @@ function merged(before: AgentRow, change: wire.AgentRegistration): AgentRow {
     max_run_duration_ms:
       seconds === undefined ? before.max_run_duration_ms : seconds === null ? null : seconds * 1000,
   };
-}
-
-function kept<T>(value: T | null | undefined, before: T, cleared: T): T {
-  if (value === undefined) return before;
-  return value === null ? cleared : value;
 }
 
 /** What a registration sets, to tell whether anything has changed. */

@@ -9,7 +9,7 @@ import { checkAllowance } from "../../domain/allowance/allowance.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal, refuse, refuseField } from "../../domain/refusal.ts";
 import type { JsonObject } from "../../domain/run.ts";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, nilUuid, toTypeId } from "../../std/ids.ts";
 import type { AllowanceRow } from "../../store/allowances.ts";
 import {
   allowanceOf as lawOf,
@@ -21,7 +21,6 @@ import { excludeAllowances } from "../../store/agents.ts";
 import type { Runner } from "../../store/db.ts";
 import { readNow } from "../../store/flushes.ts";
 import { sumUsage } from "../../store/usage.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { Origin, PageInput, UsageFilter } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { allowanceOf, usageRowOf } from "../queries/fleet-views.ts";

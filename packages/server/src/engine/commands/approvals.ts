@@ -12,10 +12,9 @@ import type { Verdict } from "../../domain/approval-answer.ts";
 import { alreadyDecided } from "../../domain/approval-answer.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../domain/refusal.ts";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, nilUuid, toTypeId } from "../../std/ids.ts";
 import { linkApproval as storeLink, listApprovals, readApproval } from "../../store/approvals.ts";
 import { iso } from "../../store/run-rows.ts";
-import { nilUuid } from "../../store/specs.ts";
 import { newLink, splitLink } from "../approval-links.ts";
 import type {
   AnswerInput,
@@ -30,10 +29,8 @@ import { digestOf, secretMatches } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 import { page as pageOf } from "../queries/page.ts";
 import { statusOf } from "../queries/views.ts";
-import type { Answer } from "../services/flush/items.ts";
+import type { RunAnswer } from "../services/flush/items.ts";
 import { names, POLL_MS } from "../services/hub.ts";
-
-type RunAnswer = Extract<Answer, { kind: "run" }>;
 
 const noApproval = refuse("not_found", "There is no such approval in this project.");
 /** Compared with when there is no link, so that the answer takes as long. */
@@ -125,7 +122,7 @@ export async function linkApproval(
     approval_id: toTypeId("apr", approvalId),
     token,
     path: `/v1/approval-links/${token}`,
-    expires_at: iso(linked.expiresAt) as string,
+    expires_at: iso(linked.expiresAt),
   };
 }
 
@@ -226,10 +223,10 @@ function shown(approval: Approval): wire.Approval {
     mode: approval.mode,
     on_expiry: approval.onExpiry,
     status: approval.status,
-    asked_at: iso(approval.askedAt) as string,
+    asked_at: iso(approval.askedAt),
     asked_sha256: approval.askedSha256,
     hold_until: iso(approval.holdUntil),
-    expires_at: iso(approval.expiresAt) as string,
+    expires_at: iso(approval.expiresAt),
     decided_at: iso(approval.decidedAt),
     decided_by: approval.decidedBy,
     comment: approval.comment,

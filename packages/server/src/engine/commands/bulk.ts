@@ -7,14 +7,14 @@
 
 import type * as wire from "@signalbox/sdk";
 import type { Refusal } from "../../domain/refusal.ts";
-import { isRefusal, refuse } from "../../domain/refusal.ts";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { isRefusal, refuse, refuseField } from "../../domain/refusal.ts";
+import { fromTypeId, lastUuid, toTypeId } from "../../std/ids.ts";
 import type { BulkFilter } from "../../store/bulk.ts";
 import { countBulk, nextBulk } from "../../store/bulk.ts";
 import { readRunViews } from "../../store/run-queries.ts";
 import type { BulkInput, BulkWhich, Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import { LAST_UUID, listFilterOf } from "../queries/lists.ts";
+import { listFilterOf } from "../queries/lists.ts";
 import { summaryOf } from "../queries/views.ts";
 import { discardAll, redriveAll } from "./dead-letters.ts";
 import { cancelAll } from "./stop-run.ts";
@@ -36,8 +36,9 @@ export async function bulk(
 ): Promise<wire.BulkResult | Refusal> {
   const { which, act, origin } = call;
   const filter = filterOf(which, act);
-  const before = which.cursor === null ? LAST_UUID : fromTypeId("run", which.cursor);
-  if (before === null) return badCursor;
+  const before = which.cursor === null ? lastUuid : fromTypeId("run", which.cursor);
+  if (before === null)
+    return refuseField("cursor", "is not one of this act; begin without a cursor");
   const [matched, sample] = await Promise.all([
     parts.reader.within([projectId], (runner) =>
       countBulk(runner, projectId, filter, { before, most: MOST_MATCHED + 1 }),
@@ -70,11 +71,6 @@ export async function bulk(
     return { dry_run: false, matched, sample: [], ...result, ...more };
   }
 }
-
-const badCursor: Refusal = {
-  ...refuse("validation_failed", "cursor: is not one of this act; begin without a cursor"),
-  errors: [{ field: "cursor", message: "is not one of this act; begin without a cursor" }],
-};
 
 function filterOf({ filter, runs, fingerprint }: BulkWhich, act: BulkInput): BulkFilter {
   const target = act.kind === "cancel" ? "live" : "letters";

@@ -8,6 +8,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
+import { nilUuid } from "../../std/ids.ts";
 import type { KeptAnswer, KeptRef } from "../../store/idempotency.ts";
 import {
   beginIdempotent,
@@ -15,7 +16,6 @@ import {
   finishIdempotent,
   forgetIdempotent,
 } from "../../store/idempotency.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { Creation, Known } from "../access-contract.ts";
 import type { Parts } from "../parts.ts";
 

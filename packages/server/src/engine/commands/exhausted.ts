@@ -18,9 +18,7 @@ import { regulateProject } from "../../store/projects.ts";
 import type { ExhaustedInput, Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { statusOf } from "../queries/views.ts";
-import type { Answer } from "../services/flush/items.ts";
-
-type RunAnswer = Extract<Answer, { kind: "run" }>;
+import type { RunAnswer } from "../services/flush/items.ts";
 
 export async function exhausted(
   parts: Parts,

@@ -15,10 +15,8 @@ import { toTypeId } from "../../std/ids.ts";
 import { readRuns } from "../../store/runs.ts";
 import type { HeartbeatInput, Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import type { Answer } from "../services/flush/items.ts";
+import type { Answer, RunAnswer } from "../services/flush/items.ts";
 import { knowAgents } from "./agents.ts";
-
-type RunAnswer = Extract<Answer, { kind: "run" }>;
 
 export async function heartbeat(
   parts: Parts,

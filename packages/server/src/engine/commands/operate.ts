@@ -114,23 +114,24 @@ export async function drainRuntime(
   return runtimeOf(row);
 }
 
-/** Absent = keep, null = back to the default. */
+/** What a registration leaves: absent = keep, null = back to the default. */
+export function kept<T>(value: T | null | undefined, before: T, cleared: T): T {
+  if (value === undefined) return before;
+  return value === null ? cleared : value;
+}
+
 function merged(before: RuntimeRow, change: wire.RuntimeRegistration): RuntimeRow {
-  const keep = <T>(value: T | null | undefined, kept: T, cleared: T): T => {
-    if (value === undefined) return kept;
-    return value === null ? cleared : value;
-  };
   return {
     ...before,
     state: change.state ?? "online",
-    version: keep<string | null>(change.version, before.version, null),
-    capabilities: keep(change.capabilities, before.capabilities, []),
-    labels: keep(change.labels, before.labels, {}),
-    runners: keep(change.runners, before.runners, []),
-    endpoint: keep<string | null>(change.endpoint, before.endpoint, null),
-    host: keep<string | null>(change.host, before.host, null),
-    pid: keep<number | null>(change.pid, before.pid, null),
-    deadline_s: keep(change.deadline_s, before.deadline_s, 60),
+    version: kept<string | null>(change.version, before.version, null),
+    capabilities: kept(change.capabilities, before.capabilities, []),
+    labels: kept(change.labels, before.labels, {}),
+    runners: kept(change.runners, before.runners, []),
+    endpoint: kept<string | null>(change.endpoint, before.endpoint, null),
+    host: kept<string | null>(change.host, before.host, null),
+    pid: kept<number | null>(change.pid, before.pid, null),
+    deadline_s: kept(change.deadline_s, before.deadline_s, 60),
   };
 }
 
@@ -141,20 +142,25 @@ function registrationEvent(before: RuntimeRow, after: RuntimeRow): HouseEventTyp
   return after.state === "offline" ? "runtime.offline" : "runtime.registered";
 }
 
+/** A pause needs a reason; its end may have one, for the register. */
+export type Pausing = { readonly origin: Origin } & (
+  | { readonly pause: true; readonly reason: string }
+  | { readonly pause: false; readonly reason: string | null }
+);
+
 export async function pauseQueue(
   parts: Parts,
   projectId: string,
   name: string,
-  call: { reason: string | null; origin: Origin },
+  call: Pausing,
 ): Promise<wire.Queue | Refusal> {
-  const { reason, origin } = call;
+  const { pause, reason, origin } = call;
   await parts.writer.within([projectId], async (runner) => {
-    const pause = reason === null ? null : { reason, by: origin.actor };
     const queue = { newId: parts.newId(), projectId, name };
-    const row = await setQueuePause(runner, queue, pause);
+    const row = await setQueuePause(runner, queue, pause ? { reason, by: origin.actor } : null);
     if (row === null) return;
     const where: Where = { stream: "queue", streamId: row.id, seq: row.last_seq, projectId };
-    const type = reason === null ? "queue.resumed" : "queue.paused";
+    const type = pause ? "queue.paused" : "queue.resumed";
     await record(parts, runner, where, {
       type,
       source: "operator",
@@ -162,7 +168,7 @@ export async function pauseQueue(
       origin,
     });
   });
-  if (reason === null) {
+  if (!pause) {
     parts.hub.ring(names.work(projectId));
     parts.ring([names.work(projectId)]);
   }

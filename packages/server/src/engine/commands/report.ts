@@ -19,9 +19,7 @@ import { eventsByProducer } from "../../store/events.ts";
 import type { AppendInput, Origin, ReportInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { statusOf } from "../queries/views.ts";
-import type { Answer } from "../services/flush/items.ts";
-
-type RunAnswer = Extract<Answer, { kind: "run" }>;
+import type { RunAnswer } from "../services/flush/items.ts";
 
 export function report(
   parts: Parts,

@@ -8,6 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
 import { toTypeId } from "../../std/ids.ts";
+import { iso } from "../../store/run-rows.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import {
   endSession as endRow,
@@ -25,7 +26,6 @@ import { withinScope } from "../queries/fleet.ts";
 import { recordAccess } from "./keys.ts";
 
 const idleS = limits.sessionIdleMs / 1000;
-const iso = (at: number): string => new Date(at).toISOString();
 
 export async function createLogin(parts: Parts, principal: Principal): Promise<wire.Login> {
   const prefix = newPrefix();
@@ -124,6 +124,6 @@ function sessionOf(row: SessionRow): wire.Session {
     seen_at: iso(seen),
     idle_ends_at: iso(Math.min(seen + limits.sessionIdleMs, ends)),
     expires_at: iso(ends),
-    ended_at: row.ended_at === null ? null : iso(row.ended_at),
+    ended_at: iso(row.ended_at),
   };
 }

@@ -10,7 +10,7 @@ import { isRefusal, refuse, refuseField } from "../../domain/refusal.ts";
 import type { JsonObject } from "../../domain/run.ts";
 import { checkSlot, slotStep } from "../../domain/slot.ts";
 import { checkNewRun } from "../../domain/submission.ts";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid, toTypeId } from "../../std/ids.ts";
 import type { AgentRow } from "../../store/agents.ts";
 import { ensureAgents, excludeAgent, lockAgents } from "../../store/agents.ts";
 import type { Runner } from "../../store/db.ts";
@@ -28,7 +28,6 @@ import { eventOf, isOfAgent, stepTo, tellOfSlots, writeSteps } from "../services
 import { regulate } from "./exhausted.ts";
 import { cancel } from "./stop-run.ts";
 
-const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const DEFAULT_PRIORITY = 40;
 
@@ -186,7 +185,7 @@ export async function readSlotPage(
   filter: SlotFilter,
   page: PageInput,
 ): Promise<wire.Page<wire.Slot>> {
-  const before = page.cursor === null ? LAST_UUID : fromTypeId("slt", page.cursor);
+  const before = page.cursor === null ? lastUuid : fromTypeId("slt", page.cursor);
   if (before === null) return { items: [], has_more: false, next_cursor: null };
   const { limit } = page;
   const asked = { agent: filter.agent ?? null, status: filter.status ?? null };
@@ -205,14 +204,14 @@ function slotOf(row: SlotRow): wire.Slot {
     title: row.title,
     priority: row.priority,
     status: row.status,
-    starts_at: iso(row.starts_at) as string,
-    ends_at: iso(row.ends_at) as string,
+    starts_at: iso(row.starts_at),
+    ends_at: iso(row.ends_at),
     started_at: iso(row.started_at),
     ended_at: iso(row.ended_at),
     content: row.content,
     run: row.run_template,
     run_id: row.run_id === null ? null : toTypeId("run", row.run_id),
     reason: row.reason,
-    created_at: iso(row.created_at) as string,
+    created_at: iso(row.created_at),
   };
 }

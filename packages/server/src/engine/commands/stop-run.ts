@@ -7,11 +7,12 @@ import type * as wire from "@signalbox/sdk";
 import type { RunCommand } from "../../domain/command.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal } from "../../domain/refusal.ts";
-import { childrenOf, nilUuid } from "../../store/specs.ts";
+import { nilUuid } from "../../std/ids.ts";
+import { childrenOf } from "../../store/specs.ts";
 import type { Origin } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { statusOf } from "../queries/views.ts";
-import type { Answer } from "../services/flush/items.ts";
+import type { Answer, RunAnswer } from "../services/flush/items.ts";
 
 const PAGE = 500;
 
@@ -51,7 +52,7 @@ async function order(
     origin: call.origin,
   });
   if (isRefusal(answer)) return answer;
-  return statusOf((answer as Extract<Answer, { kind: "run" }>).run);
+  return statusOf((answer as RunAnswer).run);
 }
 
 /** Cancels all descendants, level by level; those that have ended are passed over. */

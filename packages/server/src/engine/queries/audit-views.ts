@@ -6,6 +6,7 @@ import type * as wire from "@signalbox/sdk";
 import { eventId } from "../../domain/event-id.ts";
 import { toTypeId } from "../../std/ids.ts";
 import type { AuditFilter as StoreFilter, AuditRow } from "../../store/audit.ts";
+import { iso } from "../../store/run-rows.ts";
 import type { AuditFilter } from "../contract.ts";
 import { streamPrefix } from "./views.ts";
 
@@ -26,7 +27,7 @@ export function entryOf(row: AuditRow): wire.AuditEntry {
   const { stream } = row;
   return {
     id: toTypeId("evt", eventId(row.stream_id, row.seq)),
-    at: new Date(row.at).toISOString(),
+    at: iso(row.at),
     type: row.type,
     actor: row.actor ?? "house",
     actor_name: row.key_name,

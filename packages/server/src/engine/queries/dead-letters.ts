@@ -6,7 +6,7 @@
 import type * as wire from "@signalbox/sdk";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuseField } from "../../domain/refusal.ts";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid, toTypeId } from "../../std/ids.ts";
 import type * as store from "../../store/dead-letter-queries.ts";
 import { listLetterGroups, listLetters } from "../../store/dead-letter-queries.ts";
 import type { RunView } from "../../store/run-queries.ts";
@@ -14,7 +14,6 @@ import { readRunViews } from "../../store/run-queries.ts";
 import { iso } from "../../store/run-rows.ts";
 import type { LetterFilter, PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import { LAST_UUID } from "./lists.ts";
 import { page } from "./page.ts";
 import { summaryOf } from "./views.ts";
 
@@ -47,7 +46,7 @@ export async function readLetters(
   asked: PageInput,
 ): Promise<wire.Page<wire.DeadLetter> | Refusal> {
   const { limit, cursor } = asked;
-  const before = cursor === null ? LAST_UUID : fromTypeId("run", cursor);
+  const before = cursor === null ? lastUuid : fromTypeId("run", cursor);
   if (before === null) return refuseField("cursor", noCursor);
   return parts.reader.within([projectId], async (runner) => {
     const wanted = filterOf(filter, filter.fingerprint);
@@ -67,16 +66,14 @@ function filterOf(filter: LetterFilter, fingerprint: string | null): store.Lette
   return { status, queue, agent, fingerprint };
 }
 
-const at = (ms: number): string => new Date(ms).toISOString();
-
 function groupOf(row: store.GroupRow): wire.DeadLetterGroup {
   return {
     fingerprint: row.fingerprint,
     code: row.code,
     pattern: row.pattern,
     count: row.n,
-    first_at: at(row.first_at),
-    last_at: at(row.last_at),
+    first_at: iso(row.first_at),
+    last_at: iso(row.last_at),
     sample_run: toTypeId("run", row.sample_run),
     sample_message: row.sample_message,
     agents: row.agents,
@@ -91,7 +88,7 @@ function letterOf(row: store.LetterView, run: RunView): wire.DeadLetter {
     fingerprint: row.fingerprint,
     pattern: row.pattern,
     status,
-    at: at(row.at),
+    at: iso(row.at),
     closed_at: iso(row.closed_at),
     closed_by: row.closed_by,
     note: row.note,

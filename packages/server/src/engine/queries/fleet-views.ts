@@ -15,10 +15,6 @@ import type { UsageSum } from "../../store/usage.ts";
 import { iso } from "../../store/run-rows.ts";
 import { accountNamesOf } from "../services/flush/read-scopes.ts";
 
-function at(instant: number): string {
-  return new Date(instant).toISOString();
-}
-
 /** `limits`: those of its accounts that are not open. */
 export function agentOf(row: AgentView, limits: readonly StoredExhaustion[]): wire.Agent {
   const accounts = accountNamesOf(row);
@@ -36,7 +32,7 @@ export function agentOf(row: AgentView, limits: readonly StoredExhaustion[]): wi
     description: row.description,
     status: row.status,
     status_reason: row.status_reason,
-    status_since: at(row.status_since),
+    status_since: iso(row.status_since),
     paused_at: iso(row.paused_at),
     pause_reason: row.pause_reason,
     paused_by: row.paused_by,
@@ -54,11 +50,11 @@ export function agentOf(row: AgentView, limits: readonly StoredExhaustion[]): wi
         : {
             id: toTypeId("slt", row.slot_id),
             type: row.slot_type,
-            ends_at: at(row.slot_ends_at as number),
+            ends_at: iso(row.slot_ends_at as number),
           },
     exhausted_until: iso(until),
     last_heartbeat_at: iso(row.last_heartbeat_at),
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
   };
 }
 
@@ -70,7 +66,7 @@ export function accountOf(row: AccountView, limits: readonly StoredExhaustion[])
     labels: row.labels,
     agents: row.agents,
     exhaustions: limits.filter(({ row: limit }) => limit.account === row.name).map(exhaustionOf),
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
   };
 }
 
@@ -81,7 +77,7 @@ function exhaustionOf({ row }: StoredExhaustion): wire.Exhaustion {
     state: row.state,
     reason: row.reason,
     recovery_at: iso(row.recoveryAt),
-    closed_at: at(row.closedAt),
+    closed_at: iso(row.closedAt),
     probe_run: row.probe === null ? null : toTypeId("run", row.probe.runId),
     evidence: row.evidence,
   };
@@ -114,7 +110,7 @@ export function allowanceOf(
     // A rolling window has no beginning that people could wait for.
     period_started_at: rolling === null ? iso(period?.startsAt ?? null) : null,
     period_ends_at: rolling === null ? iso(period?.endsAt ?? null) : null,
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
   };
 }
 

@@ -3,18 +3,17 @@
 // Leaves to others: letting only an owner key in (http).
 
 import type * as wire from "@signalbox/sdk";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid, toTypeId } from "../../std/ids.ts";
 import type { Runner } from "../../store/db.ts";
 import { findAnyProject, listAllProjects } from "../../store/house/control.ts";
 import type { InstallationRow } from "../../store/house/installation.ts";
 import { appendInstallationEvent, listInstallationEvents } from "../../store/house/installation.ts";
+import { iso } from "../../store/run-rows.ts";
 import type { AuditFilter, PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { rangeOf, reasonOf } from "./audit-views.ts";
 import { page } from "./page.ts";
 import { projectOf } from "./views.ts";
-
-const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /** A project by its UUID, TypeID-less name included; null when there is none. */
 export async function findProject(parts: Parts, idOrName: string): Promise<wire.Project | null> {
@@ -44,7 +43,7 @@ export async function readInstallationAudit(
   filter: AuditFilter,
   asked: PageInput,
 ): Promise<wire.Page<wire.AuditEntry>> {
-  const before = asked.cursor === null ? LAST_UUID : fromTypeId("evt", asked.cursor);
+  const before = asked.cursor === null ? lastUuid : fromTypeId("evt", asked.cursor);
   if (before === null) return { items: [], has_more: false, next_cursor: null };
   const { limit } = asked;
   const rows = await parts.house.within([], (runner) =>
@@ -57,7 +56,7 @@ export async function readInstallationAudit(
 function installationEntryOf(row: InstallationRow): wire.AuditEntry {
   return {
     id: toTypeId("evt", row.id),
-    at: new Date(row.at).toISOString(),
+    at: iso(row.at),
     type: row.type,
     actor: row.actor,
     actor_name: row.key_name,

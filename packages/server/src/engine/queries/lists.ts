@@ -4,7 +4,7 @@
 // Leaves to others: filters' validation (http).
 
 import type * as wire from "@signalbox/sdk";
-import { fromTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid } from "../../std/ids.ts";
 import { readStream } from "../../store/events.ts";
 import type { ListFilter } from "../../store/run-queries.ts";
 import { listAttempts, listRuns, readRunDetails } from "../../store/run-queries.ts";
@@ -14,8 +14,6 @@ import type { EventPageInput, PageInput, RunFilter, RuntimeFilter } from "../con
 import type { Parts } from "../parts.ts";
 import { page } from "./page.ts";
 import { attemptOf, detailOf, eventOf, runtimeOf, summaryOf } from "./views.ts";
-
-export const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 export async function readRun(
   parts: Parts,
@@ -33,7 +31,7 @@ export async function readRunPage(
   filter: RunFilter,
   asked: PageInput,
 ): Promise<wire.Page<wire.RunSummary>> {
-  const before = asked.cursor === null ? LAST_UUID : fromTypeId("run", asked.cursor);
+  const before = asked.cursor === null ? lastUuid : fromTypeId("run", asked.cursor);
   if (before === null) return { items: [], has_more: false, next_cursor: null };
   const { limit } = asked;
   const rows = await parts.reader.within([projectId], (runner) =>
@@ -69,8 +67,8 @@ function idRange(text: string | undefined): { from: string; to: string } | null 
   const suffix = text.startsWith("run_") ? text.slice(4) : text;
   const from = fromTypeId("run", `run_${suffix.slice(0, 26).padEnd(26, "0")}`);
   const to = fromTypeId("run", `run_${suffix.slice(0, 26).padEnd(26, "z")}`);
-  if (from !== null) return { from, to: to ?? LAST_UUID };
-  return { from: LAST_UUID, to: LAST_UUID };
+  if (from !== null) return { from, to: to ?? lastUuid };
+  return { from: lastUuid, to: lastUuid };
 }
 
 export async function readAttempts(

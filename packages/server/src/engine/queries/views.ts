@@ -17,8 +17,6 @@ import type { AttemptView, RunDetail, RunView } from "../../store/run-queries.ts
 import { iso } from "../../store/run-rows.ts";
 import type { RuntimeRow } from "../../store/runtimes.ts";
 
-const at = (ms: number): string => new Date(ms).toISOString();
-
 export function summaryOf(row: RunView): wire.RunSummary {
   return {
     id: toTypeId("run", row.id),
@@ -51,7 +49,7 @@ export function summaryOf(row: RunView): wire.RunSummary {
     concurrency_key: row.concurrency_key,
     not_before: iso(row.not_before),
     deadline_at: iso(row.deadline_at),
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
     started_at: iso(row.started_at),
     finished_at: iso(row.finished_at),
     step_count: row.step_count,
@@ -102,7 +100,7 @@ export function detailOf(row: RunDetail): wire.Run {
     concurrency_key: row.concurrency_key,
     not_before: iso(row.not_before),
     deadline_at: iso(row.deadline_at),
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
     started_at: iso(row.started_at),
     finished_at: iso(row.finished_at),
     error: row.error,
@@ -168,7 +166,7 @@ export function bornSummary(run: Run, spec: NewRun): wire.RunSummary {
     concurrency_key: spec.concurrencyKey,
     not_before: iso(run.notBefore),
     deadline_at: iso(run.deadlineAt),
-    created_at: at(run.createdAt),
+    created_at: iso(run.createdAt),
     started_at: null,
     finished_at: iso(run.finishedAt),
     step_count: 0,
@@ -204,7 +202,7 @@ export function attemptOf(row: AttemptView): wire.Attempt {
     runtime: row.runtime,
     account: row.account,
     counted: row.counted,
-    claimed_at: at(row.claimed_at),
+    claimed_at: iso(row.claimed_at),
     started_at: iso(row.started_at),
     ended_at: iso(row.ended_at),
     cause: row.cause,
@@ -246,7 +244,7 @@ export function eventOf(row: StoredEvent): wire.Event {
     source: row.source,
     attempt: row.attempt,
     producer_seq: row.producer_seq,
-    at: at(row.at),
+    at: iso(row.at),
     from_state: row.from_state as wire.RunState | null,
     to_state: row.to_state as wire.RunState | null,
     late: row.late,
@@ -271,8 +269,8 @@ export function runtimeOf(row: RuntimeRow): wire.Runtime {
     host: row.host,
     pid: row.pid,
     deadline_s: row.deadline_s,
-    registered_at: at(row.registered_at),
-    last_heartbeat_at: at(row.last_heartbeat_at),
+    registered_at: iso(row.registered_at),
+    last_heartbeat_at: iso(row.last_heartbeat_at),
   };
 }
 
@@ -280,7 +278,7 @@ export function projectOf(row: ProjectRow): wire.Project {
   return {
     id: toTypeId("prj", row.id),
     name: row.name,
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
     stopped_at: iso(row.stopped_at),
     stop_reason: row.stop_reason,
     stopped_by: row.stopped_by,
@@ -298,7 +296,7 @@ export function keyOf(row: KeyRow): wire.ApiKey {
     roles: row.roles,
     agents: row.agents,
     project_id: row.project_id === null ? null : toTypeId("prj", row.project_id),
-    created_at: at(row.created_at),
+    created_at: iso(row.created_at),
     expires_at: iso(row.expires_at),
     revoked_at: iso(row.revoked_at),
     last_used_at: iso(row.last_used_at),

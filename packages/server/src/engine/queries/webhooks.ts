@@ -3,19 +3,16 @@
 // Leaves to others: changing them (commands/webhooks.ts), sending (services/tail).
 
 import type * as wire from "@signalbox/sdk";
-import { fromTypeId, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid, nilUuid, toTypeId } from "../../std/ids.ts";
 import type { DeliveryView } from "../../store/deliveries.ts";
 import { listDeliveries } from "../../store/deliveries.ts";
-import { nilUuid } from "../../store/specs.ts";
+import { iso } from "../../store/run-rows.ts";
 import type { WebhookView } from "../../store/webhooks.ts";
 import { listWebhooks } from "../../store/webhooks.ts";
 import type { PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { page } from "./page.ts";
 import { streamIdOf } from "./views.ts";
-
-const LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 export function webhookOf(row: WebhookView): wire.Webhook {
   return {
@@ -26,7 +23,7 @@ export function webhookOf(row: WebhookView): wire.Webhook {
     agent: row.agent,
     queue: row.queue,
     allow_private: row.allow_private,
-    created_at: iso(row.created_at) as string,
+    created_at: iso(row.created_at),
     disabled_at: iso(row.disabled_at),
     disabled_reason: row.disabled_reason,
     failing_since: iso(row.failing_since),
@@ -48,7 +45,7 @@ export function deliveryOf(row: DeliveryView): wire.Delivery {
     stream,
     stream_id: stream === null || streamId === null ? null : streamIdOf(stream, streamId),
     seq: row.seq === null ? null : String(row.seq),
-    created_at: iso(row.created_at) as string,
+    created_at: iso(row.created_at),
     tries: row.tries,
     last_try_at: iso(row.last_try_at),
     next_try_at: iso(row.next_at),
@@ -78,7 +75,7 @@ export async function readWebhookPage(
   projectId: string,
   { cursor, limit }: PageInput,
 ): Promise<wire.Page<wire.Webhook>> {
-  const after = cursor === null ? nilUuid : (fromTypeId("whk", cursor) ?? LAST_UUID);
+  const after = cursor === null ? nilUuid : (fromTypeId("whk", cursor) ?? lastUuid);
   const rows = await parts.reader.within([projectId], (runner) =>
     listWebhooks(runner, projectId, { after, id: null, limit: limit + 1 }),
   );
@@ -92,7 +89,7 @@ export async function readDeliveryPage(
   asked: PageInput & { webhookId: string; state: string | null },
 ): Promise<wire.Page<wire.Delivery> | null> {
   const { webhookId, state, cursor, limit } = asked;
-  const before = cursor === null ? LAST_UUID : (fromTypeId("dlv", cursor) ?? nilUuid);
+  const before = cursor === null ? lastUuid : (fromTypeId("dlv", cursor) ?? nilUuid);
   const [hooks, rows] = await parts.reader.within([projectId], (runner) =>
     Promise.all([
       listWebhooks(runner, projectId, { after: nilUuid, id: webhookId, limit: 1 }),

@@ -7,10 +7,11 @@
 import type { Run } from "../../domain/run.ts";
 import { HELD_KEY, isEnded, isLeased } from "../../domain/run.ts";
 import type { Logger } from "../../std/logger.ts";
+import { nilUuid } from "../../std/ids.ts";
 import { listAccounts } from "../../store/accounts.ts";
 import { nextForKey } from "../../store/claims.ts";
 import type { Reader } from "../../store/db.ts";
-import { dependentsOf, nilUuid } from "../../store/specs.ts";
+import { dependentsOf } from "../../store/specs.ts";
 import type { AgentStatuses } from "./agent-statuses.ts";
 import type { Batcher } from "./batcher.ts";
 import type { DirectiveBoard } from "./directives.ts";

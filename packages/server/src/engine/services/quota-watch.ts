@@ -7,7 +7,7 @@
 import type { Allowance } from "../../domain/allowance/allowance.ts";
 import { refusalReason } from "../../domain/allowance/reserve.ts";
 import { crossed } from "../../domain/allowance/warnings.ts";
-import { toTypeId } from "../../std/ids.ts";
+import { nilUuid, toTypeId } from "../../std/ids.ts";
 import type { Logger } from "../../std/logger.ts";
 import { groupBy } from "../../std/group.ts";
 import { allowanceOf } from "../../store/allowances.ts";
@@ -18,7 +18,6 @@ import { readNow } from "../../store/flushes.ts";
 import { nextProjectSeq } from "../../store/projects.ts";
 import type { Standing } from "../../store/quota.ts";
 import { lockStandings, markCrossings, runsDrawingOn } from "../../store/quota.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { Batcher } from "./batcher.ts";
 
 export type QuotaOptions = {

@@ -6,12 +6,12 @@
 
 import { Refused } from "../../domain/refusal.ts";
 import { dueDecision } from "../../domain/slot.ts";
+import { nilUuid } from "../../std/ids.ts";
 import type { AgentRef, AgentRow } from "../../store/agents.ts";
 import { excludeAgent, lockAgents } from "../../store/agents.ts";
 import { readNow } from "../../store/flushes.ts";
 import type { EndedSlotRun, SlotRow } from "../../store/slots.ts";
 import { endedRuns, lockPresentSlots } from "../../store/slots.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { Parts } from "../parts.ts";
 import { houseOrigin } from "./after.ts";
 import { startSlotRun, stepOfEndedRun } from "./slot-run.ts";

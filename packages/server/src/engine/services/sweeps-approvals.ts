@@ -3,9 +3,9 @@
 // time; answers when the next one is due, so the sweep comes at that instant.
 // Leaves to others: the policy (`domain/approval-answer.ts`), the rounds (sweeps.ts).
 
+import { nilUuid } from "../../std/ids.ts";
 import type { Reader } from "../../store/db.ts";
 import { dueApprovals, nextApprovalDueAt } from "../../store/house/due-approvals.ts";
-import { nilUuid } from "../../store/specs.ts";
 import { houseOrigin } from "./after.ts";
 import type { Batcher } from "./batcher.ts";
 
@@ -20,7 +20,7 @@ const EPOCH = "1970-01-01T00:00:00Z";
 
 export class ApprovalSweeps {
   readonly #options: ApprovalSweepOptions;
-  /** Approvals whose run's row is held elsewhere: they come back by themselves. */
+  /** Put and not yet dealt with: a sweep that begins meanwhile leaves them alone. */
   readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(options: ApprovalSweepOptions) {

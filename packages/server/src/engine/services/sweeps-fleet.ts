@@ -7,6 +7,7 @@
 
 import { whyNot } from "../../domain/why.ts";
 import { groupBy } from "../../std/group.ts";
+import { nilUuid } from "../../std/ids.ts";
 import { readEstimates } from "../../store/allowances.ts";
 import { doubtfulAgents } from "../../store/agent-queries.ts";
 import type { Runner } from "../../store/db.ts";
@@ -16,7 +17,7 @@ import { overspentAllowances, untoldCrossings } from "../../store/quota.ts";
 import { blocksTold, noteBlocks, waitingHeads } from "../../store/run-blocks.ts";
 import { readRuns } from "../../store/runs.ts";
 import { markStale } from "../../store/runtimes.ts";
-import { ensureLanes, nilUuid, readLanes } from "../../store/specs.ts";
+import { ensureLanes, readLanes } from "../../store/specs.ts";
 import { record } from "../commands/operate.ts";
 import type { Parts } from "../parts.ts";
 import { namedBy, readSituation } from "../queries/situation.ts";

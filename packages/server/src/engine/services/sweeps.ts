@@ -9,6 +9,7 @@
 import type { Clock } from "../../std/clock.ts";
 import type { Logger } from "../../std/logger.ts";
 import { Service } from "../../std/service.ts";
+import { nilUuid } from "../../std/ids.ts";
 import type { Reader } from "../../store/db.ts";
 import {
   moveControlPulse,
@@ -28,7 +29,6 @@ import {
   strayDependentRuns,
   strayKeyRuns,
 } from "../../store/house/sweeps.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { After } from "./after.ts";
 import { houseOrigin } from "./after.ts";
 import type { ApprovalSweeps } from "./sweeps-approvals.ts";

@@ -103,8 +103,8 @@ const resume = route({
   params,
   body: withOptionalReason,
   responses: { 200: agent },
-  handle: async ({ engine, projectId, params: { name: agentName }, origin }) =>
-    answer(await engine.pauseAgent(projectId, agentName, null, origin)),
+  handle: async ({ engine, projectId, params: { name: agentName }, body, origin }) =>
+    answer(await engine.resumeAgent(projectId, agentName, body.reason ?? null, origin)),
 });
 
 const events = route({

@@ -4,9 +4,12 @@
 // counts first.
 // Leaves to others: what each act does (engine), filters (`mapping/bulk.ts`).
 
+import type { Static } from "../typebox.ts";
+import type { LetterFilter } from "../../engine/contract.ts";
 import { isRefusal } from "../../domain/refusal.ts";
 import { fromWireId } from "../mapping/ids.ts";
 import { toBulkWhich, toChanges } from "../mapping/bulk.ts";
+import { toShortPage } from "../mapping/paging.ts";
 import { notFound } from "../refusals.ts";
 import { answer, route } from "../route.ts";
 import {
@@ -22,30 +25,17 @@ import {
   redriven,
   redriveRequest,
 } from "../schemas/dead-letters.ts";
-import { pageOf, shortPageDefault } from "../schemas/page.ts";
+import { pageOf } from "../schemas/page.ts";
 import { runSummary } from "../schemas/run.ts";
 import { runParams } from "./runs.ts";
 
-type Query = {
-  readonly status?: "open" | "redriven" | "discarded";
-  readonly queue?: string;
-  readonly agent?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-};
-
-function filterOf({ status = "open", queue, agent }: Query) {
+function filterOf({ status = "open", queue, agent }: Static<typeof letterQuery>): LetterFilter {
   return {
     status,
     ...(queue === undefined ? {} : { queue }),
     ...(agent === undefined ? {} : { agent }),
   };
 }
-
-const pageFrom = ({ limit = shortPageDefault, cursor = null as string | null }) => ({
-  limit,
-  cursor,
-});
 
 const groups = route({
   method: "GET",
@@ -58,7 +48,7 @@ const groups = route({
   query: letterQuery,
   responses: { 200: pageOf(deadLetterGroup) },
   handle: async ({ engine, projectId, query }) =>
-    answer(await engine.letterGroups(projectId, filterOf(query), pageFrom(query))),
+    answer(await engine.letterGroups(projectId, filterOf(query), toShortPage(query))),
 });
 
 const letters = route({
@@ -74,7 +64,7 @@ const letters = route({
   responses: { 200: pageOf(deadLetter) },
   handle: async ({ engine, projectId, params, query }) => {
     const filter = { ...filterOf(query), fingerprint: params.fingerprint };
-    return answer(await engine.letters(projectId, filter, pageFrom(query)));
+    return answer(await engine.letters(projectId, filter, toShortPage(query)));
   },
 });
 

@@ -9,6 +9,7 @@ import type { Role } from "../../domain/key.ts";
 import { limits } from "../../domain/limits.ts";
 import { isRefusal, refuse, refuseField } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
+import { isOwner, scopeOf } from "../auth.ts";
 import { fromWireId } from "../mapping/ids.ts";
 import { noInstant, toInstant } from "../mapping/instant.ts";
 import { pageFrom } from "../mapping/paging.ts";
@@ -59,8 +60,8 @@ function targetOf(
 ): { projectId: string | null } | Refusal {
   if (!roles.includes("owner")) return { projectId };
   if (roles.length > 1) return refuseField("roles", "owner stands alone: it may do everything");
-  const isOwner = caller.kind === "key" && caller.principal.permissions.has("own");
-  if (!isOwner) return refuse("forbidden", "Only an owner's key makes another owner's key.");
+  if (!isOwner(caller))
+    return refuse("forbidden", "Only an owner's key makes another owner's key.");
   return { projectId: null };
 }
 
@@ -98,9 +99,6 @@ const owners: Whose = {
   scope: "installation",
   said: " of the owner",
 };
-
-/** Routes above projects know none: the engine calls that null. */
-const scopeOf = (projectId: string): string | null => (projectId === "" ? null : projectId);
 
 function list({ base, of, auth, scope, said }: Whose): Route {
   return route({

@@ -52,8 +52,8 @@ const resume = route({
   params,
   body: withOptionalReason,
   responses: { 200: queue },
-  handle: async ({ engine, projectId, params: { name: queueName }, origin }) =>
-    answer(await engine.resumeQueue(projectId, queueName, origin)),
+  handle: async ({ engine, projectId, params: { name: queueName }, body, origin }) =>
+    answer(await engine.resumeQueue(projectId, queueName, body.reason ?? null, origin)),
 });
 
 export const queueRoutes = [list, pause, resume];

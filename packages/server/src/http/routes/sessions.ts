@@ -6,6 +6,7 @@
 import { Type } from "../typebox.ts";
 import type { OwnSession, Session } from "@signalbox/sdk";
 import { refuse } from "../../domain/refusal.ts";
+import { scopeOf } from "../auth.ts";
 import { fromWireId } from "../mapping/ids.ts";
 import { pageFrom } from "../mapping/paging.ts";
 import { notFound } from "../refusals.ts";
@@ -104,7 +105,6 @@ const owners: Whose = {
   auth: "own",
   scope: "installation",
 };
-const scopeOf = (projectId: string): string | null => (projectId === "" ? null : projectId);
 
 function list({ base, of, auth, scope }: Whose): Route {
   return route({

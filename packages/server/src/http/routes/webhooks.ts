@@ -3,11 +3,11 @@
 // Leaves to others: what a URL may be (domain), sending (engine).
 
 import { Type } from "../typebox.ts";
+import { isOwner } from "../auth.ts";
 import { fromWireId } from "../mapping/ids.ts";
 import { toShortPage } from "../mapping/paging.ts";
 import { notFound } from "../refusals.ts";
 import { answer, created, found, route } from "../route.ts";
-import type { Context } from "../route.ts";
 import { shortPageQuery } from "../schemas/filter.ts";
 import { pageOf } from "../schemas/page.ts";
 import { closed, id } from "../schemas/scalars.ts";
@@ -27,10 +27,6 @@ const params = Type.Object({ id: id("whk", "The webhook") }, closed);
 const common = { tag: "webhooks", scope: "project" } as const;
 const administers = { ...common, auth: "administer" } as const;
 const DEFAULT_OVERLAP_S = 86_400;
-
-type From = Pick<Context<unknown, unknown, unknown>, "caller">;
-const isOwner = ({ caller }: From): boolean =>
-  caller.kind === "key" && caller.principal.permissions.has("own");
 
 const list = route({
   ...common,
@@ -55,7 +51,7 @@ const create = route({
   keeps: "sealed",
   responses: { 201: webhookWithSecret },
   handle: async ({ engine, projectId, caller, body: input, origin }) => {
-    const call = { input, owner: isOwner({ caller }), origin };
+    const call = { input, owner: isOwner(caller), origin };
     return created(await engine.createWebhook(projectId, call));
   },
 });
@@ -87,7 +83,7 @@ const update = route({
   handle: async ({ engine, projectId, caller, params: { id: wireId }, body, origin }) => {
     const webhookId = fromWireId("webhook", wireId);
     if (webhookId === null) return notFound("webhook");
-    const call = { change: body, owner: isOwner({ caller }), origin };
+    const call = { change: body, owner: isOwner(caller), origin };
     return answer(await engine.updateWebhook({ projectId, id: webhookId }, call));
   },
 });

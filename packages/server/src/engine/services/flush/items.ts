@@ -130,6 +130,8 @@ export type Answer =
   /** `became`: the run of a redrive; `repeated`: the same was done before. */
   | { readonly kind: "letter"; readonly became: string | null; readonly repeated: boolean };
 
+export type RunAnswer = Extract<Answer, { kind: "run" }>;
+
 /**
  * `again`: the item could not be dealt with now (its row is locked elsewhere); the next flush
  * tries.
