@@ -111,6 +111,21 @@ describe("the owner's keys", () => {
     ]);
   });
 
+  test("the last one that lasts cannot be rotated into one that does not", async () => {
+    const all = (await asOwner("GET /v1/installation/keys")).body.items;
+    const last = all.find((one: { revoked_at: string | null }) => one.revoked_at === null);
+    const url = `POST /v1/installation/keys/${last.id}/rotate`;
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    for (const overlap of [{}, { overlap_s: 0 }]) {
+      const reply = await asOwner(url, { expires_at: soon, ...overlap });
+      expect([reply.status, reply.body.code]).toEqual([409, "invalid_transition"]);
+    }
+    const { replaced_by: by } = (await asOwner("GET /v1/installation/keys")).body.items.find(
+      (one: { id: string }) => one.id === last.id,
+    );
+    expect([by, await opens(scene.keys.owner)]).toEqual([null, true]);
+  });
+
   test("the last one that lasts cannot be ended", async () => {
     const all = (await asOwner("GET /v1/installation/keys")).body.items;
     const last = all.find((one: { revoked_at: string | null }) => one.revoked_at === null);
