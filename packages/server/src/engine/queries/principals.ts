@@ -41,6 +41,15 @@ export async function sessionPrincipal(parts: Parts, token: string): Promise<Pri
   return { ...principalOf(key), session };
 }
 
+/** Whether a key, and the session it came by, are still good. No use of them is noted. */
+export async function stands(parts: Parts, { prefix, session }: Principal): Promise<boolean> {
+  const key = await parts.keys.find(prefix);
+  if (key === null || !isGood(key)) return false;
+  if (session === null) return true;
+  const row = await parts.reader.within([], (runner) => findSession(runner, session.prefix, idleS));
+  return row?.live === true;
+}
+
 /** Whether the key behind an actor (`key:…`, `session:…`) has ended. Other actors have none. */
 export async function keyHasEnded(parts: Parts, actor: string): Promise<boolean> {
   const [kind, name = ""] = actor.split(":", 2);
