@@ -60,27 +60,30 @@ test.each([
   ["POST /v1/slots", { agent: "ada", type: "work", ...window }, "signalbox.slot"],
   ["POST /v1/webhooks", { url: "https://example.org/" }, "signalbox.webhook"],
   ["POST /v1/projects", { name: "doubtful" }, "signalbox.project"],
-] as const)("%s: done once, however often it is asked again", async (line, body, where?: string) => {
-  const table = where ?? "signalbox.allowance";
-  const before = await count(table);
-  const headers = { "idempotency-key": `doubt ${line}` };
-  const post = (app: FastifyInstance): Promise<Reply> =>
-    ask(app, scene.keys.owner, line, { body, headers });
-  await owner.query("select pg_advisory_lock(7205, 1)");
-  const first = post(scene.app);
-  await cutOff();
-  expect((await first).status).toBeGreaterThanOrEqual(500);
-  await owner.query("select pg_advisory_unlock(7205, 1)");
-  expect(await count(table)).toBe(before + 1);
-  const apps = [scene.app, second.app];
-  const askAgain = async (): Promise<unknown[]> => {
-    const replies = await Promise.all([...apps, ...apps, ...apps, ...apps].map(post));
-    return [...new Set(replies.map((reply) => `${reply.status} ${reply.body.code}`))];
-  };
-  expect(await askAgain()).toEqual(["409 idempotency_in_progress"]);
-  await owner.query(
-    "update signalbox.idempotency set at = at - interval '2 minutes' where status is null",
-  );
-  expect(await askAgain()).toEqual(["409 idempotency_in_doubt"]);
-  expect(await count(table)).toBe(before + 1);
-});
+] as const)(
+  "%s: done once, however often it is asked again",
+  async (line, body, where?: string) => {
+    const table = where ?? "signalbox.allowance";
+    const before = await count(table);
+    const headers = { "idempotency-key": `doubt ${line}` };
+    const post = (app: FastifyInstance): Promise<Reply> =>
+      ask(app, scene.keys.owner, line, { body, headers });
+    await owner.query("select pg_advisory_lock(7205, 1)");
+    const first = post(scene.app);
+    await cutOff();
+    expect((await first).status).toBeGreaterThanOrEqual(500);
+    await owner.query("select pg_advisory_unlock(7205, 1)");
+    expect(await count(table)).toBe(before + 1);
+    const apps = [scene.app, second.app];
+    const askAgain = async (): Promise<unknown[]> => {
+      const replies = await Promise.all([...apps, ...apps, ...apps, ...apps].map(post));
+      return [...new Set(replies.map((reply) => `${reply.status} ${reply.body.code}`))];
+    };
+    expect(await askAgain()).toEqual(["409 idempotency_in_progress"]);
+    await owner.query(
+      "update signalbox.idempotency set at = at - interval '2 minutes' where status is null",
+    );
+    expect(await askAgain()).toEqual(["409 idempotency_in_doubt"]);
+    expect(await count(table)).toBe(before + 1);
+  },
+);
