@@ -157,13 +157,17 @@ function post(
         request.destroy(new Error(`the connection to ${host} went to an address not public`));
       });
     });
-    request.once("error", reject);
+    let isAnswered = false;
+    request.on("error", (error) => {
+      if (!isAnswered) reject(error); // else whoever reads the answer hears of it
+    });
     // Without a listener of ours nothing at all would be heard of an answer that wants to upgrade.
     request.once("upgrade", (response, socket) => {
       socket.destroy();
       resolve(answerOf(response, []));
     });
     request.once("response", (response) => {
+      isAnswered = true;
       readAnswer(response, signal)
         .then(resolve, reject)
         .finally(() => request.destroy());
