@@ -93,7 +93,7 @@ async function answered(bytes: string, how: { cut: boolean }): Promise<TryOutcom
     socket.on("error", () => {});
     socket.once("data", () => {
       socket.write(bytes, () => {
-        if (how.cut) setImmediate(() => socket.resetAndDestroy());
+        if (how.cut) setImmediate(() => socket.destroy());
       });
     });
   });
