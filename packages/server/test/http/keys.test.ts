@@ -2,6 +2,7 @@
 // owner, of which the last one stays.
 import type { Claim } from "@signalbox/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withClient } from "../setup/database.ts";
 import { ask, openScene, submitted } from "./scene.ts";
 import type { Reply, Scene } from "./scene.ts";
 
@@ -89,6 +90,25 @@ test("a list holds no secret, and says when a key was last used", async () => {
   const { text } = await asAdmin("GET /v1/keys?limit=100");
   expect(text).toContain(one.prefix);
   expect(text).not.toContain(one.key.slice(-43));
+});
+
+test("a list has them all, however many there are, page by page", async () => {
+  await withClient(scene.connection, (client) =>
+    client.query(
+      `insert into signalbox.api_key (id, prefix, project_id, name, roles, digest, created_at)
+       select gen_random_uuid(), 'crowd' || n, $1, 'crowd', '{viewer}', sha256('x'),
+         clock_timestamp() from generate_series(1, 1200) n`,
+      [scene.projectId],
+    ),
+  );
+  const names: string[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const from = cursor === "" ? "" : `&cursor=${cursor}`;
+    const { body } = await asAdmin(`GET /v1/keys?limit=100${from}`);
+    names.push(...body.items.map((one: { name: string }) => one.name));
+    cursor = body.next_cursor;
+  }
+  expect(names.filter((name) => name === "crowd")).toHaveLength(1200);
 });
 
 describe("the owner's keys", () => {

@@ -11,6 +11,7 @@ import type { JsonObject } from "../../domain/run.ts";
 import type { Runner } from "../../store/db.ts";
 import {
   insertKey,
+  LIST_PAGE,
   lastingOwnerKeys,
   listKeys,
   lockKey,
@@ -23,6 +24,7 @@ import type { Origin } from "../contract.ts";
 import { newApiKey } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 import { recordInstallation, withinScope } from "../queries/fleet.ts";
+import { wholeOf } from "../queries/page.ts";
 import { keyOf } from "../queries/views.ts";
 import { recordOnProject } from "./operate.ts";
 
@@ -137,7 +139,9 @@ export async function revokeKey(
 }
 
 export async function readKeys(parts: Parts, projectId: string | null): Promise<wire.ApiKey[]> {
-  const rows = await withinScope(parts, projectId, (runner) => listKeys(runner, projectId));
+  const rows = await withinScope(parts, projectId, (runner) =>
+    wholeOf(LIST_PAGE, (after) => listKeys(runner, projectId, after)),
+  );
   return rows.map(keyOf);
 }
 

@@ -8,6 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
 import { toTypeId } from "../../std/ids.ts";
+import { LIST_PAGE } from "../../store/keys.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import {
   endSession as endRow,
@@ -22,6 +23,7 @@ import type { Origin } from "../contract.ts";
 import { digestOf, newPrefix, newSecret, secretMatches, splitSecret } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 import { withinScope } from "../queries/fleet.ts";
+import { wholeOf } from "../queries/page.ts";
 import { recordAccess } from "./keys.ts";
 
 const idleS = limits.sessionIdleMs / 1000;
@@ -91,7 +93,7 @@ export async function readSessions(
   projectId: string | null,
 ): Promise<wire.Session[]> {
   const rows = await withinScope(parts, projectId, (runner) =>
-    listSessions(runner, projectId, idleS),
+    wholeOf(LIST_PAGE, (after) => listSessions(runner, projectId, { idleS, after })),
   );
   return rows.map(sessionOf);
 }

@@ -3,6 +3,7 @@
 // Leaves to others: reading after a cursor (store).
 
 import type * as wire from "@signalbox/sdk";
+import { nilUuid } from "../../store/specs.ts";
 
 export function page<T>(items: T[], limit: number, cursorOf: (last: T) => string): wire.Page<T> {
   const more = items.length > limit;
@@ -10,4 +11,21 @@ export function page<T>(items: T[], limit: number, cursorOf: (last: T) => string
   const last = shown.at(-1);
   const next = more && last !== undefined ? cursorOf(last) : null;
   return { items: shown, has_more: more, next_cursor: next };
+}
+
+/** Pages that a list handed over whole has at most. */
+const MOST_PAGES = 40;
+
+/** All rows of a list that is handed over whole, read in pages of `size` in the order of ids. */
+export async function wholeOf<T extends { readonly id: string }>(
+  size: number,
+  read: (after: string) => Promise<T[]>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let n = 0; n < MOST_PAGES; n += 1) {
+    const rows = await read(all.at(-1)?.id ?? nilUuid);
+    all.push(...rows);
+    if (rows.length < size) break;
+  }
+  return all;
 }
