@@ -19,6 +19,7 @@ import {
   revokeKey as revokeRow,
 } from "../../store/keys.ts";
 import type { KeyRow, LockedKey } from "../../store/keys.ts";
+import { nilUuid } from "../../store/specs.ts";
 import type { KeyInput } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { newApiKey } from "../keys.ts";
@@ -140,7 +141,7 @@ export async function revokeKey(
 
 export async function readKeys(parts: Parts, projectId: string | null): Promise<wire.ApiKey[]> {
   const rows = await withinScope(parts, projectId, (runner) =>
-    wholeOf(LIST_PAGE, (after) => listKeys(runner, projectId, after)),
+    wholeOf(LIST_PAGE, (last: KeyRow | null) => listKeys(runner, projectId, last?.id ?? nilUuid)),
   );
   return rows.map(keyOf);
 }

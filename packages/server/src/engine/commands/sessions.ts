@@ -18,6 +18,7 @@ import {
   openSession as openRow,
   readSession,
 } from "../../store/sessions.ts";
+import { nilUuid } from "../../store/specs.ts";
 import type { Principal } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { digestOf, newPrefix, newSecret, secretMatches, splitSecret } from "../keys.ts";
@@ -93,7 +94,9 @@ export async function readSessions(
   projectId: string | null,
 ): Promise<wire.Session[]> {
   const rows = await withinScope(parts, projectId, (runner) =>
-    wholeOf(LIST_PAGE, (after) => listSessions(runner, projectId, { idleS, after })),
+    wholeOf(LIST_PAGE, (last: SessionRow | null) =>
+      listSessions(runner, projectId, { idleS, after: last?.id ?? nilUuid }),
+    ),
   );
   return rows.map(sessionOf);
 }

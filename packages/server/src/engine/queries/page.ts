@@ -3,7 +3,6 @@
 // Leaves to others: reading after a cursor (store).
 
 import type * as wire from "@signalbox/sdk";
-import { nilUuid } from "../../store/specs.ts";
 
 export function page<T>(items: T[], limit: number, cursorOf: (last: T) => string): wire.Page<T> {
   const more = items.length > limit;
@@ -16,14 +15,14 @@ export function page<T>(items: T[], limit: number, cursorOf: (last: T) => string
 /** Pages that a list handed over whole has at most. */
 const MOST_PAGES = 40;
 
-/** All rows of a list that is handed over whole, read in pages of `size` in the order of ids. */
-export async function wholeOf<T extends { readonly id: string }>(
+/** All rows of a list that is handed over whole, read in pages of `size` after the last row. */
+export async function wholeOf<T>(
   size: number,
-  read: (after: string) => Promise<T[]>,
+  read: (last: T | null) => Promise<T[]>,
 ): Promise<T[]> {
   const all: T[] = [];
   for (let n = 0; n < MOST_PAGES; n += 1) {
-    const rows = await read(all.at(-1)?.id ?? nilUuid);
+    const rows = await read(all.at(-1) ?? null);
     all.push(...rows);
     if (rows.length < size) break;
   }
