@@ -1,7 +1,8 @@
 // The cookie of a session, and what proves that a page of ours sent a request.
 // Promises: HttpOnly, SameSite=Strict, no Domain; over https Secure and `__Host-`, so that no other
-// host or plain page can set what writes; servers on other ports of one machine have cookies of their own.
-// The CSRF token is made from the session's secret and is worth nothing without the cookie.
+// host or plain page can set what writes; servers on other ports of one machine have cookies of
+// their own. The CSRF token is made from the session's secret and is worth nothing without the
+// cookie.
 // Leaves to others: whether the session is good (engine).
 
 import { createHash, timingSafeEqual } from "node:crypto";

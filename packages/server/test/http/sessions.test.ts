@@ -121,10 +121,10 @@ describe("the cookie", () => {
     const reply = await open(await linkOf(scene.keys.operator), headers);
     const bound = setCookie(reply).split(";")[0] ?? "";
     const own = { ...headers, "signalbox-csrf": reply.body.csrf_token };
-    const pause = (cookie: string): Promise<Reply> =>
-      ask(scene.app, null, "POST /v1/queues/q/resume", { headers: { ...own, cookie } });
-    expect((await pause(bound)).status).toBe(200);
-    expect((await pause(bound.replace("__Host-", ""))).status).toBe(401);
+    const logout = (cookie: string): Promise<Reply> =>
+      ask(scene.app, null, "POST /v1/session/end", { headers: { ...own, cookie } });
+    expect((await logout(bound.replace("__Host-", ""))).status).toBe(401);
+    expect((await logout(bound)).status).toBe(200);
   });
 
   test("does not stand in any body", async () => {
