@@ -83,6 +83,13 @@ export class Embedding {
     return Embedding.#on(stage, this.#database, { url, how: this.#how });
   }
 
+  /** A second engine on the same database and at the same time; it ends with the stage. */
+  async second(stage: Stage): Promise<Engine> {
+    const engine = await engineOn(this.url, this.#time, this.#how);
+    stage.afterwards(() => engine.stop());
+    return engine;
+  }
+
   /** Stops the engine and starts another on the same database: nothing is remembered. */
   async restart(): Promise<void> {
     await this.engine.stop();

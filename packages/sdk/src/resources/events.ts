@@ -18,8 +18,8 @@ export type FollowFeedOptions = FeedFilter & {
   afterFeed?: string;
   signal?: AbortSignal;
   /**
-   * Events that this reader has not seen were removed by retention: read anew what you know, then
-   * the feed goes on. Without it the iteration throws a `SignalboxError` with code `resync`.
+   * Events that this reader has not seen were removed by retention, or the feed was restored from an
+   * older state: read anew what you know, then the feed goes on. Without it the iteration throws a `SignalboxError` with code `resync`.
    */
   onResync?: (notice: Resync) => void;
 };
@@ -69,6 +69,6 @@ function tellResync(notice: Resync, onResync: FollowFeedOptions["onResync"]): vo
     onResync(notice);
     return;
   }
-  const message = `resync: events before ${notice.after_feed} were removed; read anew, go on there`;
+  const message = `resync: the feed goes on after ${notice.after_feed}; read anew what you know`;
   throw errorOf({ message, code: "resync", status: 0, retryable: false });
 }

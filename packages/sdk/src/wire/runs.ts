@@ -203,7 +203,10 @@ export type Event = {
   traceparent: string | null;
 };
 
-/** On the feed: events up to `after_feed` were removed meanwhile; read anew what you know. */
+/**
+ * On the feed: events up to `after_feed` were removed meanwhile, or the feed was restored from an
+ * older state and ends there; read anew what you know.
+ */
 export type Resync = { type: "resync"; after_feed: string };
 export type FeedItem = Event | Resync;
 

@@ -75,6 +75,8 @@ export interface AccessEngine {
   ): Promise<{ session: wire.Session; token: string } | null>;
   /** The session a browser presents (`sbs_…`); null when ended, idle for too long or unknown. */
   sessionPrincipal(token: string): Promise<Principal | null>;
+  /** Whether what was presented is still good. This is no use of it: nothing is noted. */
+  stands(principal: Principal): Promise<boolean>;
   sessions(projectId: string | null): Promise<wire.Session[]>;
   session(projectId: string | null, sessionId: string): Promise<wire.Session | null>;
   endSession(

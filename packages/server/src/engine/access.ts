@@ -9,7 +9,7 @@ import * as keys from "./commands/keys.ts";
 import * as sessions from "./commands/sessions.ts";
 import type { Parts } from "./parts.ts";
 import { readAudit } from "./queries/audit.ts";
-import { principal, sessionPrincipal } from "./queries/principals.ts";
+import { principal, sessionPrincipal, stands } from "./queries/principals.ts";
 
 /** Every verb and question about access. */
 export function accessOf(parts: Parts) {
@@ -23,6 +23,7 @@ export function accessOf(parts: Parts) {
     createLogin: (by) => sessions.createLogin(parts, by),
     openSession: (code, origin) => sessions.openSession(parts, code, origin),
     sessionPrincipal: (token) => sessionPrincipal(parts, token),
+    stands: (one) => stands(parts, one),
     sessions: (projectId) => sessions.readSessions(parts, projectId),
     session: (projectId, id) => sessions.readOneSession(parts, projectId, id),
     endSession: (projectId, id, origin) => sessions.endSession(parts, projectId, id, origin),

@@ -333,7 +333,8 @@ export interface Engine extends AccessEngine, WebhookEngine {
   ): AsyncIterable<wire.Event>;
   /**
    * The project's feed after `afterFeed`, live, in sets of what came within 50 ms. Says `resync`,
-   * in a set of its own, where runs were removed that this follower has not seen.
+   * in a set of its own, where runs were removed that this follower has not seen, and where it
+   * stands behind the end of a feed that was restored.
    */
   followProject(
     projectId: string,

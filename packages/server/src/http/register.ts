@@ -146,7 +146,9 @@ async function serve(house: House, route: Route, { request, reply }: Exchange) {
   const answer = await once(house.engine, asked, () => route.handle(context));
   if (isRefusal(answer)) throw new Refused(answer);
   if ("stream" in answer) {
-    const tools = { clock: house.clock, times: house.times, signal };
+    const stands = async (): Promise<boolean> =>
+      caller.kind !== "key" || house.engine.stands(caller.principal);
+    const tools = { clock: house.clock, times: house.times, signal, stands };
     house.figures.streams += 1;
     await sendStream(reply, answer, tools).catch((error: unknown) => {
       const fields = { err: loggable(error), request_id: request.id, route: route.url };

@@ -1,7 +1,8 @@
 // The cookie of a session, and what proves that a page of ours sent a request.
 // Promises: HttpOnly, SameSite=Strict, no Domain; over https Secure and `__Host-`, so that no other
-// host or plain page can set it; servers on other ports of one machine have cookies of their own.
-// The CSRF token is made from the session's secret and is worth nothing without the cookie.
+// host or plain page can set what writes; servers on other ports of one machine have cookies of
+// their own. The CSRF token is made from the session's secret and is worth nothing without the
+// cookie.
 // Leaves to others: whether the session is good (engine).
 
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -29,7 +30,9 @@ export function sessionToken(headers: IncomingHttpHeaders): string | null {
   if (cookie === undefined) return null;
   const name = nameOf(headers);
   const all = cookie.split(";").map((one) => one.trim());
-  for (const wanted of [`${SECURE}${name}=`, `${name}=`]) {
+  // A plain name may have come from another host of the domain: no page of https writes with it.
+  const names = isSecure(headers) ? [`${SECURE}${name}=`] : [`${SECURE}${name}=`, `${name}=`];
+  for (const wanted of names) {
     const found = all.find((one) => one.startsWith(wanted))?.slice(wanted.length);
     if (found !== undefined && found !== "" && found.length <= LONGEST) return found;
   }

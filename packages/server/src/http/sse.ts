@@ -1,7 +1,8 @@
 // Server-sent events: an async iterable of frames as a response that lives until one side ends it.
 // Promises: frames are pulled, so a slow reader costs this process one frame and the socket's
 // buffer; a reader that takes nothing for 30 s, or has more than 1 MiB waiting, is closed and
-// resumes with `Last-Event-ID`; a comment every 15 s; nothing is left behind when the client goes.
+// resumes with `Last-Event-ID`; a comment every 15 s, and then one whose key or session has ended is
+// cut; nothing is left behind when the client goes.
 // Leaves to others: what is streamed and from where (`routes/`, engine), headers of every answer.
 
 import type { ServerResponse } from "node:http";
@@ -37,6 +38,8 @@ export type StreamTools = {
   readonly times: StreamTimes;
   /** Aborted when the client has gone or the server stops. */
   readonly signal: AbortSignal;
+  /** Whether the reader may still read; asked with every ping. A fault is no answer. */
+  readonly stands: () => Promise<boolean>;
 };
 
 /** Sends the stream until it ends, the client goes, or the signal says so. Rejects if it breaks. */
@@ -77,11 +80,15 @@ export function textOf({ id, event, data }: Message): string {
 }
 
 /** A comment every `pingMs` while nothing is waiting to be sent. Returns how to stop it. */
-function startPings(out: ServerResponse, { clock, times }: StreamTools): () => void {
+function startPings(out: ServerResponse, { clock, times, stands }: StreamTools): () => void {
   let cancel = (): void => {};
+  const look = async (): Promise<void> => {
+    if (!(await stands())) out.destroy();
+  };
   const arm = (): void => {
     cancel = clock.setDeadline(times.pingMs, () => {
       if (out.writableLength === 0 && !out.destroyed) out.write(": ping\n\n");
+      look().catch(() => {}); // a database that is away ends no stream; the next ping asks again
       arm();
     });
   };

@@ -46,7 +46,7 @@ const rules: readonly Rule[] = [
   ],
   [/\b(basic|bearer)\s{1,4}[\w.~+/=-]{6,}/gi, `$1 ${REDACTED}`],
   // Keys that say what they are: ours first.
-  [/(?<![A-Za-z0-9])sb[xac]_[\w.-]{3,}/g, REDACTED],
+  [/(?<![A-Za-z0-9])sb[xacls]_[\w.-]{3,}/g, REDACTED],
   [
     new RegExp(
       "(?<![A-Za-z0-9])(?:(?:sk|rk|pk)[-_]|gsk_|xai-|glpat-|gh[opsur]_|github_pat_|xox[a-z]-|" +

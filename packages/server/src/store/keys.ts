@@ -84,15 +84,22 @@ export async function findKeyByPrefix(runner: Runner, prefix: string): Promise<F
   return rows[0] ?? null;
 }
 
+/** Keys, or sessions, that one statement reads. */
+export const LIST_PAGE = 500;
 const list = statement(
   "list_keys",
   `select ${columns} from signalbox.api_key k
-   where (k.project_id = $1 or ($1::uuid is null and k.project_id is null))
-   order by k.id limit 500`,
+   where (k.project_id = $1 or ($1::uuid is null and k.project_id is null)) and k.id > $2
+   order by k.id limit ${LIST_PAGE}`,
 );
 
-export async function listKeys(runner: Runner, projectId: string | null): Promise<KeyRow[]> {
-  return runner.query<KeyRow>(list, [projectId]);
+/** A page of keys after an id, the oldest first. */
+export async function listKeys(
+  runner: Runner,
+  projectId: string | null,
+  after: string,
+): Promise<KeyRow[]> {
+  return runner.query<KeyRow>(list, [projectId, after]);
 }
 
 /** A key of a project, or of the owner (`projectId` null). */

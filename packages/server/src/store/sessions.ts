@@ -5,7 +5,7 @@
 
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
-import { namePrefix } from "./keys.ts";
+import { LIST_PAGE, namePrefix } from "./keys.ts";
 
 export type SessionRow = {
   id: string;
@@ -138,17 +138,17 @@ const list = statement(
   "list_sessions",
   `select ${columns} from signalbox.session s
    where ${mine.replaceAll("$2", "$1")}
-     and s.opened_at is not null and ${live.replace("$3", "$2")}
-   order by s.id limit 500`,
+     and s.opened_at is not null and ${live.replace("$3", "$2")} and s.id > $3
+   order by s.id limit ${LIST_PAGE}`,
 );
 
-/** Sessions that are open now. */
+/** A page of the sessions that are open now, after an id, the oldest first. */
 export async function listSessions(
   runner: Runner,
   projectId: string | null,
-  idleS: number,
+  { idleS, after }: { readonly idleS: number; readonly after: string },
 ): Promise<SessionRow[]> {
-  return runner.query<SessionRow>(list, [projectId, idleS]);
+  return runner.query<SessionRow>(list, [projectId, idleS, after]);
 }
 
 const seen = statement(

@@ -1,6 +1,7 @@
 // Callback links of approvals on the real engine: one answer each, a digest in the database, and
 // nothing left of them once the question is decided.
 import { beforeEach, describe, expect, test } from "vitest";
+import { fromTypeId } from "../../src/std/ids.ts";
 import { asked, by, startOne, uuidOf } from "./asking.ts";
 import type { Claimed } from "./duo.ts";
 import { ok, useDuo } from "./duo.ts";
@@ -57,6 +58,27 @@ describe("callback links", () => {
     const wrong = `${token.slice(0, -4)}AAAA`;
     for (const one_ of [wrong, "", "sbl_", token.toUpperCase(), `${token}A`]) {
       expect(await duo.a.approvalByLink(one_)).toBeNull();
+    }
+  });
+
+  test("is worth nothing once the key that made it has ended, by itself or by a session", async () => {
+    const input = { name: "person", roles: ["approver" as const], expiresAt: null };
+    const key = ok(await duo.a.createKey(project, input, origin));
+    const principal = await duo.a.principal(key.key);
+    if (principal === null) throw new Error("the key opens nothing");
+    const { code } = await duo.a.createLogin(principal);
+    const session = (await duo.a.openSession(code, origin))?.session;
+    const tokens: string[] = [];
+    for (const actor of [`key:${key.prefix}`, `session:${session?.prefix}`]) {
+      const one = await asked(duo.a, project, await startOne(duo.a, project));
+      const made = { ...origin, actor };
+      tokens.push(ok(await duo.a.linkApproval(project, uuidOf(one), made)).token);
+    }
+    for (const token of tokens) expect(await duo.b.approvalByLink(token)).not.toBeNull();
+    ok(await duo.a.revokeKey(project, fromTypeId("key", key.id) as string, origin));
+    for (const token of tokens) {
+      expect(await duo.b.approvalByLink(token)).toBeNull();
+      expect(await duo.b.answerByLink(token, yes, origin)).toBeNull();
     }
   });
 });

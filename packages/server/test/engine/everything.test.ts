@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { RunningEngine } from "../../src/engine/engine.ts";
 import { isRefusal } from "../../src/domain/refusal.ts";
+import { fromTypeId } from "../../src/std/ids.ts";
 import { claimUpTo, ok, submitAll, useDuo } from "./duo.ts";
 import { origin } from "./fixtures.ts";
 
@@ -49,6 +50,28 @@ test("no project is claimed from or renewed until it is lifted, new ones include
     ["project.stopped", "test", "fire"],
     ["project.resumed", "test", "out"],
   ]);
+});
+
+test("each of 1,100 projects is told, and what is live in the last of them ends with it", async () => {
+  await duo.owner.query(
+    `with p as (insert into signalbox.project (id, name, created_at)
+       select gen_random_uuid(), 'crowd-' || n, clock_timestamp() from generate_series(1, 1100) n
+       returning id)
+     insert into signalbox.feed_counter (project_id) select id from p`,
+  );
+  const last = fromTypeId("prj", ok(await duo.a.createProject("zzz", origin)).id) as string;
+  await duo.a.registerRuntime(last, "w1", {}, origin);
+  const [id = ""] = await submitAll(duo.a, last, 1);
+  expect(await claimUpTo(duo.a, last, 1)).toHaveLength(1);
+  ok(await duo.a.stopEverything(fire, origin));
+  expect(await duo.a.run(last, id)).toMatchObject({ state: "pending", attempts_used: 0 });
+  ok(await duo.a.resumeEverything("out", origin));
+  const { rows } = await duo.owner.query<{ untold: number }>(
+    `select count(*)::integer as untold from signalbox.project p where (select count(*)
+       from signalbox.event e where e.stream_id = p.id and e.data ->> 'scope' = 'everything') < 2`,
+  );
+  expect(rows).toEqual([{ untold: 0 }]);
+  expect((await duo.a.projects()).map(({ name }) => name)).toContain("zzz");
 });
 
 test("a project's own stop stays when that of everything is lifted", async () => {

@@ -1,7 +1,7 @@
 // The feed of a project, as pages and live: filters, one tail for all who follow, from any number
 // on; who takes too little reads on from the register.
 import { describe, expect, test } from "vitest";
-import type { Event } from "@signalbox/sdk";
+import type { Event, FeedItem } from "@signalbox/sdk";
 import type { FeedFilter } from "../../src/engine/contract.ts";
 import { toTypeId } from "../../src/std/ids.ts";
 import { ok, submitAll, useDuo } from "./duo.ts";
@@ -47,6 +47,40 @@ async function followed(project: string, from: { afterFeed: number } & FeedFilte
   stop.abort();
   return seen;
 }
+
+test("who stands behind the end of a feed that was restored is told so, and hears what comes", async () => {
+  const project = await duo.project();
+  await submitAll(duo.a, project, 3);
+  const head = (await all(project, {})).at(-1)?.feed;
+  const stop = new AbortController();
+  const from = { afterFeed: Number(head) + 1000 };
+  const heard: FeedItem[] = [];
+  for await (const items of duo.b.followProject(project, from, stop.signal)) {
+    heard.push(...items);
+    if (heard.length === 1) await submitAll(duo.a, project, 1);
+    if (heard.length >= 2) break;
+  }
+  expect(heard[0]).toEqual({ type: "resync", after_feed: head });
+  expect(heard[1]).toMatchObject({ type: "run.submitted", feed: String(Number(head) + 1) });
+});
+
+test("who stands where another server has been told is not mistaken for that", async () => {
+  const project = await duo.project();
+  const stop = new AbortController();
+  const first = duo.b.followProject(project, { afterFeed: 0 }, stop.signal);
+  const reader = first[Symbol.asyncIterator]();
+  await reader.next();
+  // The tail of the one server has not read this yet; whoever comes from the other has.
+  for (let n = 0; n < 20; n += 1) {
+    await submitAll(duo.a, project, 1);
+    const head = Number((await all(project, {})).at(-1)?.feed);
+    const second = followed(project, { afterFeed: head }, 1);
+    await submitAll(duo.a, project, 1);
+    expect((await second).map(({ feed }) => feed)).toEqual([String(head + 1)]);
+  }
+  stop.abort();
+  await reader.return?.();
+});
 
 describe("filters", () => {
   test("by the beginning of types, run and agent: the same as pages and live", async () => {

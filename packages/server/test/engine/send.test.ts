@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Address } from "../../src/engine/services/tail/send.ts";
 import { send } from "../../src/engine/services/tail/send.ts";
+import type { TryOutcome } from "../../src/domain/webhook/tries.ts";
 import { systemClock } from "../../src/std/clock.ts";
 
 const clock = systemClock;
@@ -85,6 +86,41 @@ test("a receiver that drips is cut off", async () => {
   await connected;
   expect(outcome).toMatchObject({ ok: false, status: null });
   expect(outcome.error).toBe("no complete answer within 100 ms");
+});
+
+/** Asks a receiver that answers every request with these bytes, then cuts the connection or not. */
+async function answered(bytes: string, how: { cut: boolean }): Promise<TryOutcome> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(bytes, () => {
+        if (how.cut) setImmediate(() => socket.destroy());
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port: own } = server.address() as AddressInfo;
+    return await send(message(`http://127.0.0.1:${own}/`, true), { clock });
+  } finally {
+    server.close();
+  }
+}
+
+describe("an answer", () => {
+  test("that wants another protocol is a failed try, and an end", async () => {
+    const upgrade = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello";
+    const outcome = await answered(upgrade, { cut: false });
+    expect(outcome).toMatchObject({ ok: false, status: 101, error: "answered 101" });
+  });
+
+  test("that breaks off after its status counts by its status", async () => {
+    const head = (status: number): string => `HTTP/1.1 ${status} x\r\nContent-Length: 99\r\n\r\n`;
+    const good = await answered(`${head(200)}begun`, { cut: true });
+    expect(good).toMatchObject({ ok: true, status: 200, excerpt: "begun" });
+    const bad = await answered(head(500), { cut: true });
+    expect(bad).toMatchObject({ ok: false, status: 500, error: "answered 500" });
+  });
 });
 
 test("a stop cuts a try off at once", async () => {

@@ -2,6 +2,7 @@
 // owner, of which the last one stays.
 import type { Claim } from "@signalbox/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withClient } from "../setup/database.ts";
 import { ask, openScene, submitted } from "./scene.ts";
 import type { Reply, Scene } from "./scene.ts";
 
@@ -91,6 +92,25 @@ test("a list holds no secret, and says when a key was last used", async () => {
   expect(text).not.toContain(one.key.slice(-43));
 });
 
+test("a list has them all, however many there are, page by page", async () => {
+  await withClient(scene.connection, (client) =>
+    client.query(
+      `insert into signalbox.api_key (id, prefix, project_id, name, roles, digest, created_at)
+       select gen_random_uuid(), 'crowd' || n, $1, 'crowd', '{viewer}', sha256('x'),
+         clock_timestamp() from generate_series(1, 1200) n`,
+      [scene.projectId],
+    ),
+  );
+  const names: string[] = [];
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const from = cursor === "" ? "" : `&cursor=${cursor}`;
+    const { body } = await asAdmin(`GET /v1/keys?limit=100${from}`);
+    names.push(...body.items.map((one: { name: string }) => one.name));
+    cursor = body.next_cursor;
+  }
+  expect(names.filter((name) => name === "crowd")).toHaveLength(1200);
+});
+
 describe("the owner's keys", () => {
   test("are listed, rotated and ended by the owner", async () => {
     const body = { name: "second", roles: ["owner"] };
@@ -109,6 +129,21 @@ describe("the owner's keys", () => {
       "key.rotated",
       "key.created",
     ]);
+  });
+
+  test("the last one that lasts cannot be rotated into one that does not", async () => {
+    const all = (await asOwner("GET /v1/installation/keys")).body.items;
+    const last = all.find((one: { revoked_at: string | null }) => one.revoked_at === null);
+    const url = `POST /v1/installation/keys/${last.id}/rotate`;
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    for (const overlap of [{}, { overlap_s: 0 }]) {
+      const reply = await asOwner(url, { expires_at: soon, ...overlap });
+      expect([reply.status, reply.body.code]).toEqual([409, "invalid_transition"]);
+    }
+    const { replaced_by: by } = (await asOwner("GET /v1/installation/keys")).body.items.find(
+      (one: { id: string }) => one.id === last.id,
+    );
+    expect([by, await opens(scene.keys.owner)]).toEqual([null, true]);
   });
 
   test("the last one that lasts cannot be ended", async () => {

@@ -116,6 +116,17 @@ describe("the cookie", () => {
     expect(cookie).toMatch(/^__Host-signalbox-4400=sbs_.*; Path=\/; .*SameSite=Strict; Secure/);
   });
 
+  test("over https that another host has set writes nothing: only the bound one counts", async () => {
+    const headers = { host: "localhost", origin: "https://localhost" };
+    const reply = await open(await linkOf(scene.keys.operator), headers);
+    const bound = setCookie(reply).split(";")[0] ?? "";
+    const own = { ...headers, "signalbox-csrf": reply.body.csrf_token };
+    const logout = (cookie: string): Promise<Reply> =>
+      ask(scene.app, null, "POST /v1/session/end", { headers: { ...own, cookie } });
+    expect((await logout(bound.replace("__Host-", ""))).status).toBe(401);
+    expect((await logout(bound)).status).toBe(200);
+  });
+
   test("does not stand in any body", async () => {
     const reply = await open(await linkOf(scene.keys.viewer));
     expect(reply.text).not.toContain("sbs_");

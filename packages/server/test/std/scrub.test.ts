@@ -8,6 +8,11 @@ describe("text", () => {
   test.each([
     ["key sbx_abc123_0123456789abcdef is bad", "key [redacted] is bad"],
     ["sba_Zm9v and sbc_YmFy", "[redacted] and [redacted]"],
+    [
+      "GET /v1/approval-links/sbl_01h4_01h5_Zm9v failed",
+      "GET /v1/approval-links/[redacted] failed",
+    ],
+    ["login#sbl_abc123_Zm9v, session sbs_abc123_YmFy", "login#[redacted], session [redacted]"],
     ["Authorization: Bearer abcdef0123456789", "Authorization: Bearer [redacted]"],
     ["postgres://me:pa55@db:5432/x", "postgres://[redacted]@db:5432/x"],
     ["postgres://me:a/b@db/x", "postgres://[redacted]@db/x"],

@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
   [
     new RegExp(
       String.raw`(?<![A-Za-z0-9])(?:(?:(?:sk|rk|pk)[-_]|gsk_|xai-|glpat-|gh[opsur]_|github_pat_|` +
-        String.raw`xox[a-z]-|sb[xac]_|ya29\.)[\w.-]{3,}|(?:hf|npm|whsec|pplx|nvapi|tvly|r8)[-_]` +
+        String.raw`xox[a-z]-|sb[xacls]_|ya29\.)[\w.-]{3,}|(?:hf|npm|whsec|pplx|nvapi|tvly|r8)[-_]` +
         String.raw`[A-Za-z0-9]{12,}|(?:AKIA|ASIA)[0-9A-Z]{8,}|AIza[\w-]{8,})`,
       "g",
     ),

@@ -9,6 +9,8 @@ import { refuseField } from "../refusal.ts";
 import { addressKind } from "./address.ts";
 
 const MOST = 2000;
+/** What a URL parser drops, trims or encodes, and what shows as something else. */
+const unseen = /[\p{C}\p{Z}]/u;
 const address4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 
 /** A target that was looked at: `host` without brackets, `literal` if it is an address already. */
@@ -23,7 +25,8 @@ export type Target = { readonly url: URL; readonly host: string; readonly litera
 export function targetOf(text: string, allowPrivate: boolean): Target | Refusal {
   const wrong = (message: string): Refusal => refuseField("url", message);
   const written = /^([a-z]+):\/\/([^/?#\\]*)/i.exec(text);
-  if (text.length > MOST || written === null || text.includes("\\") || !URL.canParse(text)) {
+  const isOdd = text.includes("\\") || unseen.test(text);
+  if (text.length > MOST || written === null || isOdd || !URL.canParse(text)) {
     return wrong("must be an absolute URL such as https://example.org/hook, at most 2,000 long");
   }
   const url = new URL(text);

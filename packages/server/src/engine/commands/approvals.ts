@@ -27,6 +27,7 @@ import type {
 } from "../contract.ts";
 import { digestOf, secretMatches } from "../keys.ts";
 import type { Parts } from "../parts.ts";
+import { keyHasEnded } from "../queries/principals.ts";
 import { page as pageOf } from "../queries/page.ts";
 import { statusOf } from "../queries/views.ts";
 import type { RunAnswer } from "../services/flush/items.ts";
@@ -126,7 +127,7 @@ export async function linkApproval(
   };
 }
 
-/** The pending approval a link stands for; null when it stands for none (any more). */
+/** The pending approval a link stands for; null when it, or the key that made it, has ended. */
 async function linkedApproval(parts: Parts, token: string): Promise<Approval | null> {
   const split = splitLink(token);
   if (split === null) return null;
@@ -135,7 +136,8 @@ async function linkedApproval(parts: Parts, token: string): Promise<Approval | n
     readApproval(runner, projectId, approvalId),
   );
   const matches = secretMatches(secret, found?.linkDigest ?? dummyDigest);
-  return found !== null && found.linkDigest !== null && matches ? found : null;
+  if (found === null || found.linkDigest === null || !matches) return null;
+  return (await keyHasEnded(parts, found.linkBy ?? "")) ? null : found;
 }
 
 export async function readByLink(parts: Parts, token: string): Promise<wire.Approval | null> {

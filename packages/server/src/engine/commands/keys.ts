@@ -11,6 +11,7 @@ import type { JsonObject } from "../../domain/run.ts";
 import type { Runner } from "../../store/db.ts";
 import {
   insertKey,
+  LIST_PAGE,
   lastingOwnerKeys,
   listKeys,
   lockKey,
@@ -18,13 +19,17 @@ import {
   revokeKey as revokeRow,
 } from "../../store/keys.ts";
 import type { KeyRow, LockedKey } from "../../store/keys.ts";
+import { nilUuid } from "../../store/specs.ts";
 import type { KeyInput } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { newApiKey } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 import { recordInstallation, withinScope } from "../queries/fleet.ts";
+import { wholeOf } from "../queries/page.ts";
 import { keyOf } from "../queries/views.ts";
 import { recordOnProject } from "./operate.ts";
+
+const DAY_MS = 86_400_000;
 
 type AccessEvent =
   | "key.created"
@@ -81,6 +86,11 @@ function expiryOf(old: LockedKey, wanted: number | null | undefined): number | n
   return old.now + Math.max(old.expires_at - old.created_at, limits.keyOverlapSDefault * 1000);
 }
 
+/** Whether a key that ends then will still be good tomorrow. */
+function lasts(expiresAt: number | null, { now }: LockedKey): boolean {
+  return expiresAt === null || expiresAt > now + DAY_MS;
+}
+
 export async function rotateKey(
   parts: Parts,
   projectId: string | null,
@@ -90,11 +100,13 @@ export async function rotateKey(
   const { overlapS, origin } = call;
   const ref = { id: keyId, projectId };
   const rotating = withinScope(parts, projectId, async (runner) => {
+    const others = projectId === null ? await lastingOwnerKeys(runner, keyId) : 1;
     const old = await lockKey(runner, ref);
     if (old === null) return unknown;
     if (!old.good || old.replaced_by !== null) return over(old);
     const { name, roles, agents } = old;
     const expiresAt = expiryOf(old, call.expiresAt);
+    if (others === 0 && lasts(old.expires_at, old) && !lasts(expiresAt, old)) return last;
     const made = await insert(parts, runner, { name, roles, agents, expiresAt, projectId });
     await replaceKey(runner, ref, { id: made.row.id, overlapS });
     const data = { key: old.prefix, by: made.row.prefix, name, overlap_s: overlapS };
@@ -128,14 +140,17 @@ export async function revokeKey(
 }
 
 export async function readKeys(parts: Parts, projectId: string | null): Promise<wire.ApiKey[]> {
-  const rows = await withinScope(parts, projectId, (runner) => listKeys(runner, projectId));
+  const rows = await withinScope(parts, projectId, (runner) =>
+    wholeOf(LIST_PAGE, (last: KeyRow | null) => listKeys(runner, projectId, last?.id ?? nilUuid)),
+  );
   return rows.map(keyOf);
 }
 
 const unknown = refuse("not_found", "There is no such key in this project.");
 const last = refuse(
   "invalid_transition",
-  "This is the last owner's key that lasts. Make another one first, or rotate this one.",
+  "This is the last owner's key that lasts. Make another one first, or rotate this one into one " +
+    "that lasts.",
 );
 
 function over({ replaced_by: by, prefix }: KeyRow): Refusal {

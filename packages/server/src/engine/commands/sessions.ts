@@ -8,6 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
 import { toTypeId } from "../../std/ids.ts";
+import { LIST_PAGE } from "../../store/keys.ts";
 import { iso } from "../../store/run-rows.ts";
 import type { SessionRow } from "../../store/sessions.ts";
 import {
@@ -18,11 +19,13 @@ import {
   openSession as openRow,
   readSession,
 } from "../../store/sessions.ts";
+import { nilUuid } from "../../store/specs.ts";
 import type { Principal } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { digestOf, newPrefix, newSecret, secretMatches, splitSecret } from "../keys.ts";
 import type { Parts } from "../parts.ts";
 import { withinScope } from "../queries/fleet.ts";
+import { wholeOf } from "../queries/page.ts";
 import { recordAccess } from "./keys.ts";
 
 const idleS = limits.sessionIdleMs / 1000;
@@ -91,7 +94,9 @@ export async function readSessions(
   projectId: string | null,
 ): Promise<wire.Session[]> {
   const rows = await withinScope(parts, projectId, (runner) =>
-    listSessions(runner, projectId, idleS),
+    wholeOf(LIST_PAGE, (last: SessionRow | null) =>
+      listSessions(runner, projectId, { idleS, after: last?.id ?? nilUuid }),
+    ),
   );
   return rows.map(sessionOf);
 }

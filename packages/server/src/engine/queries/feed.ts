@@ -7,7 +7,7 @@
 import type * as wire from "@signalbox/sdk";
 import { toTypeId } from "../../std/ids.ts";
 import type { FeedEvent } from "../../store/events.ts";
-import { readFeed } from "../../store/events.ts";
+import { readFeed, readFeedNumber } from "../../store/events.ts";
 import { readProjects } from "../../store/projects.ts";
 import type { FeedFilter } from "../contract.ts";
 import type { Parts } from "../parts.ts";
@@ -74,7 +74,7 @@ function isPlain({ type, run, agent }: FeedFilter): boolean {
  * The feed after a number, live. Ends when the signal says so or the server stops. Below the floor
  * (what retention removed) lie gaps: a follower whose cursor is there hears one `resync`, in a set
  * of its own, and goes on above. One that begins at 0 asks for what is there, and is not told of
- * what was removed before.
+ * what was removed before. One whose cursor lies behind the end hears `resync` too.
  */
 export async function* followFeed(
   parts: Parts,
@@ -90,6 +90,12 @@ export async function* followFeed(
     try {
       const start = await follower.start(signal);
       if (start === null) return;
+      const end = cursor > start ? await endOf(parts, projectId) : cursor;
+      if (cursor > end) {
+        // The database was restored: what had these numbers is gone, and they are given anew.
+        cursor = end;
+        yield [{ type: "resync", after_feed: String(end) }];
+      }
       while (cursor < start && !signal.aborted) {
         const until = Math.min(start, cursor + WINDOW);
         const window = { after: cursor, until, limit: PAGE };
@@ -115,6 +121,11 @@ export async function* followFeed(
       follower.leave();
     }
   }
+}
+
+/** The newest number of the feed: what this server's tail has read may lie before it. */
+function endOf(parts: Parts, projectId: string): Promise<number> {
+  return parts.reader.within([projectId], (runner) => readFeedNumber(runner, projectId));
 }
 
 async function floorOf(parts: Parts, projectId: string): Promise<number> {

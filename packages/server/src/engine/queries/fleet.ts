@@ -5,14 +5,15 @@
 import type * as wire from "@signalbox/sdk";
 import { fromTypeId, lastUuid, toTypeId } from "../../std/ids.ts";
 import type { Runner } from "../../store/db.ts";
-import { findAnyProject, listAllProjects } from "../../store/house/control.ts";
+import { findAnyProject, listAllProjects, PROJECTS_PAGE } from "../../store/house/control.ts";
 import type { InstallationRow } from "../../store/house/installation.ts";
 import { appendInstallationEvent, listInstallationEvents } from "../../store/house/installation.ts";
 import { iso } from "../../store/run-rows.ts";
 import type { AuditFilter, PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { rangeOf, reasonOf } from "./audit-views.ts";
-import { page } from "./page.ts";
+import type { ProjectRow } from "../../store/projects.ts";
+import { page, wholeOf } from "./page.ts";
 import { projectOf } from "./views.ts";
 
 /** A project by its UUID, TypeID-less name included; null when there is none. */
@@ -22,7 +23,10 @@ export async function findProject(parts: Parts, idOrName: string): Promise<wire.
 }
 
 export async function listProjects(parts: Parts): Promise<wire.Project[]> {
-  return (await parts.house.within([], listAllProjects)).map(projectOf);
+  const rows = await parts.house.within([], (runner) =>
+    wholeOf(PROJECTS_PAGE, (last: ProjectRow | null) => listAllProjects(runner, last?.name ?? "")),
+  );
+  return rows.map(projectOf);
 }
 
 /**

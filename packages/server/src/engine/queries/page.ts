@@ -11,3 +11,20 @@ export function page<T>(items: T[], limit: number, cursorOf: (last: T) => string
   const next = more && last !== undefined ? cursorOf(last) : null;
   return { items: shown, has_more: more, next_cursor: next };
 }
+
+/** Pages that a list handed over whole has at most. */
+const MOST_PAGES = 40;
+
+/** All rows of a list that is handed over whole, read in pages of `size` after the last row. */
+export async function wholeOf<T>(
+  size: number,
+  read: (last: T | null) => Promise<T[]>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let n = 0; n < MOST_PAGES; n += 1) {
+    const rows = await read(all.at(-1) ?? null);
+    all.push(...rows);
+    if (rows.length < size) break;
+  }
+  return all;
+}

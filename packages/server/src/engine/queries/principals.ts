@@ -15,6 +15,7 @@ import type { Parts } from "../parts.ts";
 
 /** Compared with when there is no such key, so that the answer takes as long. */
 const dummyDigest = digestOf("no such key");
+const idleS = limits.sessionIdleMs / 1000;
 
 export async function principal(parts: Parts, key: string): Promise<Principal | null> {
   const split = splitSecret("sbx", key);
@@ -30,7 +31,6 @@ export async function principal(parts: Parts, key: string): Promise<Principal | 
 export async function sessionPrincipal(parts: Parts, token: string): Promise<Principal | null> {
   const split = splitSecret("sbs", token);
   if (split === null) return null;
-  const idleS = limits.sessionIdleMs / 1000;
   const row = await parts.reader.within([], (runner) => findSession(runner, split.prefix, idleS));
   const matches = secretMatches(split.secret, row?.digest ?? dummyDigest);
   if (row === null || !matches || !row.live) return null;
@@ -39,6 +39,28 @@ export async function sessionPrincipal(parts: Parts, token: string): Promise<Pri
   parts.uses.session(row.project_id, row.id);
   const session = { id: toTypeId("ses", row.id), prefix: row.prefix, uuid: row.id };
   return { ...principalOf(key), session };
+}
+
+/** Whether a key, and the session it came by, are still good. No use of them is noted. */
+export async function stands(parts: Parts, { prefix, session }: Principal): Promise<boolean> {
+  const key = await parts.keys.find(prefix);
+  if (key === null || !isGood(key)) return false;
+  if (session === null) return true;
+  const row = await parts.reader.within([], (runner) => findSession(runner, session.prefix, idleS));
+  return row?.live === true;
+}
+
+/** Whether the key behind an actor (`key:…`, `session:…`) has ended. Other actors have none. */
+export async function keyHasEnded(parts: Parts, actor: string): Promise<boolean> {
+  const [kind, name = ""] = actor.split(":", 2);
+  const prefix = kind === "session" ? await keyOfSession(parts, name) : name;
+  const key = prefix === null ? null : await parts.keys.find(prefix);
+  return key !== null && !isGood(key);
+}
+
+async function keyOfSession(parts: Parts, prefix: string): Promise<string | null> {
+  const row = await parts.reader.within([], (runner) => findSession(runner, prefix, idleS));
+  return row?.key_prefix ?? null;
 }
 
 function isGood(key: FoundKey): boolean {

@@ -70,9 +70,12 @@ export async function serverLeave(runner: Runner, id: string): Promise<void> {
   await runner.query(forget);
 }
 
+/** Projects that one statement reads. */
+export const PROJECTS_PAGE = 1000;
 const allProjects = statement(
   "all_projects",
-  `select ${projectColumns} from ${projectTables} order by p.name limit 1000`,
+  `select ${projectColumns} from ${projectTables} where p.name > $1
+   order by p.name limit ${PROJECTS_PAGE}`,
 );
 const oneProject = statement(
   "one_project",
@@ -80,8 +83,9 @@ const oneProject = statement(
    where p.id::text = $1 or p.name = $1 order by p.id limit 1`,
 );
 
-export async function listAllProjects(runner: Runner): Promise<ProjectRow[]> {
-  return runner.query<ProjectRow>(allProjects);
+/** A page of projects after a name, in the order of names. */
+export async function listAllProjects(runner: Runner, after: string): Promise<ProjectRow[]> {
+  return runner.query<ProjectRow>(allProjects, [after]);
 }
 
 /** A project by its UUID or name, for the owner of the installation. */

@@ -21,6 +21,8 @@ const secrets: readonly (readonly [what: string, secret: string])[] = [
   ["a key of Google", fake("AIza", "SyD-9tSrke72PouQMnMX")],
   ["our API key", fake("sbx_", "k3yPrefix", "_", "s3cret")],
   ["an attempt key", fake("sba_", "01h455", "_", "s3cret")],
+  ["a link", fake("sbl_", "01h455", "_", "s3cret")],
+  ["a session", fake("sbs_", "01h455", "_", "s3cret")],
   ["a child's key", fake("sbc_", "01h455", "_", "s3cret")],
   ["a JWT", fake("eyJ", "hbGciOiJIUzI1NiJ9", ".", "eyJzdWIiOiIx", ".", "c2lnbmF0dXJl")],
   ["hexadecimal digits", "0123456789abcdef".repeat(2)],

@@ -148,6 +148,14 @@ describe("URLs of a webhook", () => {
     "https://192.168.1.1/",
     "https://100.64.0.1/",
     "https://8.8.2056/",
+    // A URL parser drops or trims these: another host would be asked than the one that is shown.
+    "https://exa\tmple.org/",
+    "https://example.org\r\n/hook",
+    "https://example.org/hook\n",
+    "https://example.org/hook\u0000",
+    "https://example.org/\u001b[2Jhook",
+    "https://example.org/a b",
+    "https://example.org/\u202egro.live",
     `https://example.org/${"x".repeat(2000)}`,
     "",
   ])("%s is none", (url) => {

@@ -1,10 +1,11 @@
 // Deliveries: turns the feed into deliveries, and tries what is due, on any number of servers.
 // Promises: no transition waits for it; the feed is gap-free, so a persisted cursor makes a
-// delivery of every committed event and of no other (F-113); at most 8 tries at once per endpoint
-// and 256 in all; a server that dies between sending and marking leaves a lease that ends: at least
-// once.
+// delivery of every committed event and of no other (F-113); at most 8 tries at once per endpoint,
+// 64 per project, so that slow endpoints of one keep no other waiting, and 256 in all; a server
+// that dies between sending and marking leaves a lease that ends: at least once.
 // Leaves to others: what matches and what a try changes (`domain/webhook`), the POST (send.ts).
 
+import { setMaxListeners } from "node:events";
 import type { TryOutcome } from "../../../domain/webhook/tries.ts";
 import { afterTry, FAILURES_TO_REST } from "../../../domain/webhook/tries.ts";
 import { wants } from "../../../domain/webhook/filter.ts";
@@ -54,6 +55,7 @@ const LOOK_MS = 1000;
 /** Events of one commit, and of the next few, become deliveries together. */
 const GATHER_MS = 20;
 const AT_ONCE = 8;
+const AT_ONCE_OF_PROJECT = 64;
 const AT_ONCE_IN_ALL = 256;
 const LEASE_MS = SEND_MS + 20_000;
 const CLEAN_EVERY_MS = 600_000;
@@ -78,6 +80,7 @@ export class Deliveries {
   constructor(options: DeliveryOptions & Pick<Parts, "clock" | "logger">) {
     this.#options = options;
     const { clock, logger } = options;
+    setMaxListeners(AT_ONCE_IN_ALL, this.#stopping.signal); // each try listens
     const round = (): Promise<number> => this.#round();
     this.#service = new Service({ name: "tail.deliveries", clock, logger, round });
   }
@@ -162,8 +165,13 @@ export class Deliveries {
   async #begin(ref: WebhookToSend): Promise<number> {
     if (ref.due_at > ref.now) return ref.due_at - ref.now;
     const mine = [...this.#trying.values()];
-    const here = mine.filter(({ delivery }) => delivery.webhook_id === ref.webhookId).length;
-    const room = Math.min(AT_ONCE - here, AT_ONCE_IN_ALL - mine.length);
+    const ofProject = mine.filter(({ delivery }) => delivery.project_id === ref.projectId);
+    const here = ofProject.filter(({ delivery }) => delivery.webhook_id === ref.webhookId);
+    const room = Math.min(
+      AT_ONCE - here.length,
+      AT_ONCE_OF_PROJECT - ofProject.length,
+      AT_ONCE_IN_ALL - mine.length,
+    );
     // The end of a try wakes the next round.
     if (room <= 0) return LOOK_MS;
     const leased = await this.#lease(ref, room);

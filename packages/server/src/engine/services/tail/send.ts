@@ -66,10 +66,9 @@ export async function send(message: Message, tools: SendTools): Promise<TryOutco
   try {
     if (tools.signal?.aborted === true) onAbort();
     const addresses = await vetted(target, message.allowPrivate, { resolve, signal: ended.signal });
-    return {
-      ...(await post(target, addresses, { message, signal: ended.signal })),
-      tookMs: tookMs(),
-    };
+    const answer = post(target, addresses, { message, signal: ended.signal });
+    // Whatever becomes of the request: at the end of its time there is an outcome.
+    return { ...(await until(answer, ended.signal)), tookMs: tookMs() };
   } catch (error) {
     const cause = ended.signal.aborted ? (ended.signal.reason as Error) : (error as Error);
     return failure(wordsOf(cause), tookMs());
@@ -106,7 +105,7 @@ async function vetted(
   return found;
 }
 
-/** The promise, or the reason of the abort: a name server that says nothing is not waited for. */
+/** The promise, or the reason of the abort: what says nothing is not waited for. */
 function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
@@ -158,9 +157,18 @@ function post(
         request.destroy(new Error(`the connection to ${host} went to an address not public`));
       });
     });
-    request.once("error", reject);
+    let isAnswered = false;
+    request.on("error", (error) => {
+      if (!isAnswered) reject(error); // else whoever reads the answer hears of it
+    });
+    // Without a listener of ours nothing at all would be heard of an answer that wants to upgrade.
+    request.once("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(answerOf(response, []));
+    });
     request.once("response", (response) => {
-      readAnswer(response)
+      isAnswered = true;
+      readAnswer(response, signal)
         .then(resolve, reject)
         .finally(() => request.destroy());
     });
@@ -169,15 +177,23 @@ function post(
 }
 
 /** Status and the beginning of the body; an answer that breaks off after its status is one. */
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
-  const status = response.statusCode ?? 0;
+async function readAnswer(response: IncomingMessage, signal: AbortSignal): Promise<Answer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= MOST_READ) break;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= MOST_READ) break;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
   }
+  return answerOf(response, chunks);
+}
+
+function answerOf({ statusCode, headers }: IncomingMessage, chunks: readonly Buffer[]): Answer {
+  const status = statusCode ?? 0;
   const text = Buffer.concat(chunks).subarray(0, MOST_READ).toString("utf8");
   const ok = status >= 200 && status < 300;
   const isRedirect = status >= 300 && status < 400;
@@ -189,7 +205,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     status,
     error: ok ? null : error,
     excerpt: text === "" ? null : toStorable(text).value,
-    retryAfterMs: ok ? null : retryAfter(response.headers["retry-after"]),
+    retryAfterMs: ok ? null : retryAfter(headers["retry-after"]),
   };
 }
 
