@@ -53,8 +53,8 @@ export function verbsOf(parts: Parts) {
       agents.registerAgent(parts, projectId, name, { registration, origin }),
     pauseAgent: (projectId, name, reason, origin) =>
       agents.pauseAgent(parts, projectId, name, { reason, origin }),
-    registerAccount: (projectId, name, registration) =>
-      accounts.registerAccount(parts, projectId, name, registration),
+    registerAccount: (projectId, name, registration, origin) =>
+      accounts.registerAccount(parts, projectId, name, { registration, origin }),
     reportExhaustion: (projectId, account, sent, origin) =>
       accounts.reportExhaustion(parts, projectId, account, { report: sent, origin }),
     recoverAccount: (projectId, account, input, origin) =>

@@ -88,7 +88,7 @@ const planted: Planted = {
       "update signalbox.attempt set claimed_at = claimed_at - interval '1 ms'",
     ],
     "an end at another instant": [
-      "update signalbox.attempt set ended_at = ended_at + interval '1 ms' where ended_at is not null",
+      "update signalbox.attempt set ended_at = ended_at + interval '1 ms' where ended_at < now()",
     ],
     "an end for another cause": [
       "update signalbox.attempt set cause = 'kill' where cause = 'completed'",

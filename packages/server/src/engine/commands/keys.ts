@@ -30,6 +30,7 @@ type AccessEvent =
   | "key.created"
   | "key.revoked"
   | "key.rotated"
+  | "login.created"
   | "session.opened"
   | "session.ended";
 

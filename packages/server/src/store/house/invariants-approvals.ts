@@ -37,7 +37,8 @@ export const approvalInvariants: readonly Invariant[] = [
            'approval.cancelled')
          and e.data ->> 'approval_id' = (select q.data ->> 'approval_id' from signalbox.event q
            where q.stream_id = a.run_id and q.seq = a.asked_seq)) e on true
-     where ${within("a.run_id")} and ((a.status = 'pending') <> (e.times = 0) or e.times > 1 or e.others > 0
+     where ${within("a.run_id")} and ((a.status = 'pending') <> (e.times = 0)
+       or e.times > 1 or e.others > 0
        or (a.status <> 'pending' and e.said is distinct from a.status))
      union all select a.run_id, a.asked_seq, 'was never asked for'
      from signalbox.approval a left join signalbox.event e on e.stream_id = a.run_id

@@ -90,7 +90,8 @@ export const contentInvariants: readonly Invariant[] = [
     "no event holds one of the keys of this installation",
     `select e.stream_id as subject, e.seq, 'holds the key ' || k.prefix as detail
      from signalbox.event e
-     cross join lateral regexp_matches(e.data::text, 'sbx_([0-9A-Za-z]+)_([0-9A-Za-z_-]{43})', 'g') m
+     cross join lateral
+       regexp_matches(e.data::text, 'sbx_([0-9A-Za-z]+)_([0-9A-Za-z_-]{43})', 'g') m
      join signalbox.api_key k on k.prefix = m[1]
        and k.digest = sha256(convert_to(m[2], 'UTF8'))
      where ${within("e.stream_id")} and e.data::text like '%sbx\\_%'`,

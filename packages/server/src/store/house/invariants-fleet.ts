@@ -200,14 +200,17 @@ export const fleetInvariants: readonly Invariant[] = [
      from signalbox.reservation v join signalbox.allowance w on w.id = v.allowance_id
      join signalbox.run r on r.id = v.run_id and r.fencing_token = v.number
        and r.lease_expires_at is not null
-     where ${within("v.run_id")} and v.closed_at is not null and (w.scope <> 'model' or v.charged = 0)
+     where ${within("v.run_id")} and v.closed_at is not null
+       and (w.scope <> 'model' or v.charged = 0)
      union all select r.id, null, 'is metered and has nothing reserved or charged'
-     from signalbox.run r where ${within("r.id")} and r.metered and not exists (select from signalbox.reservation v
+     from signalbox.run r where ${within("r.id")} and r.metered
+       and not exists (select from signalbox.reservation v
        where v.run_id = r.id and v.number = r.fencing_token)
      union all select r.id, null, 'is metered and not live'
      from signalbox.run r where ${within("r.id")} and r.metered and r.lease_expires_at is null
      union all select r.id, null, 'has open reservations and is not metered'
-     from signalbox.run r where ${within("r.id")} and not r.metered and exists (select from signalbox.reservation v
+     from signalbox.run r where ${within("r.id")} and not r.metered
+       and exists (select from signalbox.reservation v
        where v.run_id = r.id and v.number = r.fencing_token and v.closed_at is null)`,
   ),
   invariant(

@@ -43,7 +43,8 @@ export const operateInvariants: readonly Invariant[] = [
            and x.data ->> 'attempt_cause' = 'exhausted') as exhaustions,
          count(*) filter (where x.type = 'run.suspended') as suspensions
        from signalbox.event x where x.stream_id = r.id) e
-     where ${within("r.id")} and (r.releases not between e.releases - (r.suspensions > e.suspensions)::integer
+     where ${within("r.id")} and (r.releases not between
+         e.releases - (r.suspensions > e.suspensions)::integer
          and e.releases
        or r.exhaustions <> e.exhaustions
        or r.suspensions not between e.suspensions and e.suspensions + 1)`,
@@ -57,7 +58,8 @@ export const operateInvariants: readonly Invariant[] = [
      left join signalbox.attempt a on a.run_id = r.id and a.number = r.fencing_token
      left join lateral (select e.seq, e.data ->> 'runtime' as runtime from signalbox.event e
        where e.stream_id = r.id and e.lease_delta = 1 order by e.seq desc limit 1) c on true
-     where ${within("r.id")} and r.lease_expires_at is not null and (a.id is distinct from r.attempt_id
+     where ${within("r.id")} and r.lease_expires_at is not null
+       and (a.id is distinct from r.attempt_id
        or a.ended_at is not null or r.runtime is distinct from c.runtime
        or a.runtime is distinct from c.runtime)`,
   ),
@@ -83,7 +85,8 @@ export const operateInvariants: readonly Invariant[] = [
        || coalesce(u.input_tokens::text, '(nothing)') as detail
      from signalbox.event e left join signalbox.usage u on u.run_id = e.stream_id
        and u.number = e.attempt and u.producer_seq = e.producer_seq
-     where ${within("e.stream_id")} and e.stream = 'run' and e.source = 'runner' and e.type = 'usage.recorded'
+     where ${within("e.stream_id")} and e.stream = 'run' and e.source = 'runner'
+       and e.type = 'usage.recorded'
        and e.producer_seq is not null and e.data ? 'usage' and (u.run_id is null
        or u.input_tokens is distinct from (e.data #>> '{usage,input_tokens}')::bigint)`,
   ),

@@ -146,7 +146,8 @@ export const runInvariants: readonly Invariant[] = [
      union all select e.stream_id, e.seq, e.type || ' after the end'
      from signalbox.event e join signalbox.event t on t.stream_id = e.stream_id
        and t.to_state = any ($3::text[]) and e.seq > t.seq
-     where ${within("e.stream_id")} and not e.late and e.type not in ('run.redriven', 'run.discarded')`,
+     where ${within("e.stream_id")} and not e.late
+       and e.type not in ('run.redriven', 'run.discarded')`,
     [terminalStates],
   ),
   ofStreams(
@@ -325,7 +326,8 @@ export const runInvariants: readonly Invariant[] = [
     "I-29 actors",
     "every event says who caused it and in which request",
     `select e.stream_id as subject, e.seq, e.type as detail
-     from signalbox.event e where ${within("e.stream_id")} and (e.actor is null or e.request_id is null)`,
+     from signalbox.event e where ${within("e.stream_id")}
+       and (e.actor is null or e.request_id is null)`,
   ),
 ];
 
