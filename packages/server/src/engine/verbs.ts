@@ -80,8 +80,8 @@ export function verbsOf(parts: Parts) {
     resumeEverything: (reason, origin) =>
       setEverything(parts, { reason, stop: false, cancelLive: false, origin }),
     createProject: (name, origin) => operate.createProject(parts, name, origin),
-    setRetention: (projectId, days, origin) =>
-      operate.changeRetention(parts, projectId, days, origin),
+    setRetention: (projectId, change, origin) =>
+      operate.changeRetention(parts, projectId, change, origin),
     createWebhook: (projectId, call) => webhooks.createWebhook(parts, projectId, call),
     updateWebhook: (ref, call) => webhooks.updateWebhook(parts, ref, call),
     deleteWebhook: (ref, origin) => webhooks.deleteWebhook(parts, ref, origin),
