@@ -14,6 +14,7 @@ import * as adrIndex from "./generators/adr-index.mjs";
 import * as cliReference from "./generators/cli-reference.mjs";
 import * as events from "./generators/events.mjs";
 import * as exitCodes from "./generators/exit-codes.mjs";
+import * as invariants from "./generators/invariants.mjs";
 import * as limits from "./generators/limits.mjs";
 import * as metrics from "./generators/metrics.mjs";
 import * as options from "./generators/options.mjs";
@@ -27,6 +28,7 @@ const generators = [
   cliReference,
   events,
   exitCodes,
+  invariants,
   limits,
   metrics,
   options,

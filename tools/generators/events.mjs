@@ -53,6 +53,7 @@ const house = {
   "agent.status_changed": "An agent's status changed.",
   "agent.paused": "A person paused an agent.",
   "agent.resumed": "A person resumed it.",
+  "account.registered": "An account was described, or what is known of it was changed.",
   "account.exhausted": "A provider account hit a limit.",
   "account.probing": "One run tries it again.",
   "account.recovered": "It works again.",
@@ -76,6 +77,8 @@ const house = {
   "key.created": "A key was made (its secret is nowhere).",
   "key.revoked": "A key was revoked.",
   "key.rotated": "A key was made in place of another, which lives on for `data.overlap_s`.",
+  "login.created":
+    "A key made a link that opens one session in a browser (its code is nowhere here).",
   "session.opened": "Somebody logged in with a link that a key made.",
   "session.ended": "Somebody logged out, or the session was ended.",
   "access.denied":

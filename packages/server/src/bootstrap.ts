@@ -34,7 +34,8 @@ export type BootstrapOptions = {
 const ELECTION_MS = 2_000;
 const LOOK_EVERY_MS = 50;
 
-const originOf = (): Origin => ({
+/** What the house does by itself: nobody asked for it. */
+export const originOf = (): Origin => ({
   actor: "house",
   requestId: toTypeId("req", newUuid()),
   traceparent: null,

@@ -7,7 +7,13 @@
 
 import { resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { bootstrap, type Bootstrapped, makeOwnerKey, ownerKeyExists } from "./bootstrap.ts";
+import {
+  bootstrap,
+  type Bootstrapped,
+  makeOwnerKey,
+  originOf,
+  ownerKeyExists,
+} from "./bootstrap.ts";
 import { DEFAULT_PORT, isLoopback, type ListenAddress, type Rate } from "./config.ts";
 import { asDatabaseRefusal, databaseName, describeDatabase } from "./database-address.ts";
 import {
@@ -310,7 +316,8 @@ function serverOf(made: Made): SignalboxServer {
     loginLink: async () => {
       const principal = keys.cliKey === null ? null : await engine.principal(keys.cliKey);
       if (principal === null || url === null) return null;
-      return new URL((await engine.createLogin(principal)).path, url).href;
+      const origin = { ...originOf(), actor: `key:${principal.prefix}` };
+      return new URL((await engine.createLogin(principal, origin)).path, url).href;
     },
   };
 }

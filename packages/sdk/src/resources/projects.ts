@@ -4,7 +4,7 @@
 
 import type { Http } from "../http.ts";
 import type { PageQuery } from "../paging.ts";
-import type { Everything, Page, Project } from "../wire.ts";
+import type { Everything, Page, Project, RetentionChange } from "../wire.ts";
 
 /** `signalbox.projects` */
 export class Projects {
@@ -46,11 +46,12 @@ export class Projects {
 
   /**
    * Runs are removed this many days after their end, with all that is theirs; null keeps them.
+   * Dead letters that nobody has answered are kept, or removed after `dead_letter_days`.
    *
    * @example
-   * await signalbox.projects.setRetention({ retention_days: 90 });
+   * await signalbox.projects.setRetention({ retention_days: 90, dead_letter_days: 365 });
    */
-  setRetention(options: { retention_days: number | null }): Promise<Project> {
+  setRetention(options: RetentionChange): Promise<Project> {
     return this.#http.put("/v1/project/retention", { body: options });
   }
 

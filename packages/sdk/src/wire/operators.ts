@@ -14,8 +14,15 @@ export type Project = {
   stop_scope: "project" | "everything" | null;
   /** Runs that ended longer ago are removed; null: none is. */
   retention_days: number | null;
+  /** Dead letters without an answer are removed this many days after their end; null: never. */
+  dead_letter_days: number | null;
   /** Of the feed up to this number, events may have been removed with their runs. */
   feed_floor: string;
+};
+/** How long is kept what has ended: null keeps it, what is absent stays as it is. */
+export type RetentionChange = {
+  retention_days?: number | null;
+  dead_letter_days?: number | null;
 };
 export type ApiKey = {
   id: string;

@@ -67,7 +67,7 @@ export interface AccessEngine {
   principal(key: string): Promise<Principal | null>;
 
   /** A link that opens one session of this key. */
-  createLogin(principal: Principal): Promise<wire.Login>;
+  createLogin(principal: Principal, origin: Origin): Promise<wire.Login>;
   /** Uses a link up; null when it is unknown, used, too old, or its key has ended. */
   openSession(
     code: string,

@@ -20,7 +20,7 @@ export function accessOf(parts: Parts) {
     revokeKey: (projectId, keyId, origin) => keys.revokeKey(parts, projectId, keyId, origin),
     keys: (projectId) => keys.readKeys(parts, projectId),
     principal: (key) => principal(parts, key),
-    createLogin: (by) => sessions.createLogin(parts, by),
+    createLogin: (by, origin) => sessions.createLogin(parts, by, origin),
     openSession: (code, origin) => sessions.openSession(parts, code, origin),
     sessionPrincipal: (token) => sessionPrincipal(parts, token),
     stands: (one) => stands(parts, one),

@@ -243,10 +243,10 @@ export interface Engine extends AccessEngine, WebhookEngine {
   ): Promise<wire.Everything | Refusal>;
   resumeEverything(reason: string, origin: Origin): Promise<wire.Everything | Refusal>;
 
-  /** `days` null keeps everything. */
+  /** Null keeps everything, what is absent stays as it is. */
   setRetention(
     projectId: string,
-    days: number | null,
+    change: wire.RetentionChange,
     origin: Origin,
   ): Promise<wire.Project | Refusal>;
   createProject(name: string, origin: Origin): Promise<wire.Project | Refusal>;

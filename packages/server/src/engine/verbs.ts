@@ -55,8 +55,8 @@ export function verbsOf(parts: Parts) {
       agents.pauseAgent(parts, projectId, name, { pause: true, reason, origin }),
     resumeAgent: (projectId, name, reason, origin) =>
       agents.pauseAgent(parts, projectId, name, { pause: false, reason, origin }),
-    registerAccount: (projectId, name, registration) =>
-      accounts.registerAccount(parts, projectId, name, registration),
+    registerAccount: (projectId, name, registration, origin) =>
+      accounts.registerAccount(parts, projectId, name, { registration, origin }),
     reportExhaustion: (projectId, account, sent, origin) =>
       accounts.reportExhaustion(parts, projectId, account, { report: sent, origin }),
     recoverAccount: (projectId, account, input, origin) =>
@@ -82,8 +82,8 @@ export function verbsOf(parts: Parts) {
     resumeEverything: (reason, origin) =>
       setEverything(parts, { reason, stop: false, cancelLive: false, origin }),
     createProject: (name, origin) => operate.createProject(parts, name, origin),
-    setRetention: (projectId, days, origin) =>
-      operate.changeRetention(parts, projectId, days, origin),
+    setRetention: (projectId, change, origin) =>
+      operate.changeRetention(parts, projectId, change, origin),
     createWebhook: (projectId, call) => webhooks.createWebhook(parts, projectId, call),
     updateWebhook: (ref, call) => webhooks.updateWebhook(parts, ref, call),
     deleteWebhook: (ref, origin) => webhooks.deleteWebhook(parts, ref, origin),

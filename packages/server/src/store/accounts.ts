@@ -231,7 +231,8 @@ export async function bumpAccounts(
 
 const saveAccountRow = statement(
   "save_account",
-  `update signalbox.account c set provider = $2, labels = $3::jsonb where c.id = $1
+  `update signalbox.account c set provider = $2, labels = $3::jsonb, last_seq = $4
+   where c.id = $1
    returning ${accountColumns}`,
 );
 
@@ -241,6 +242,7 @@ export async function saveAccount(runner: Runner, row: AccountRow): Promise<Acco
     row.id,
     row.provider,
     JSON.stringify(row.labels),
+    row.last_seq,
   ]);
   return rows[0] as AccountRow;
 }

@@ -19,6 +19,8 @@ export type ProjectRow = {
   regulated: boolean;
   /** Runs that ended longer ago than this are removed; null: none is. */
   retention_days: number | null;
+  /** Dead letters that nobody answered are removed this long after their end; null: never. */
+  dead_letter_days: number | null;
   /** Of the feed up to this number, events may have been removed with their runs. */
   feed_floor: number;
 };
@@ -30,7 +32,7 @@ export const projectColumns = `p.id, p.name, p.created_at,
   coalesce(p.stopped_by, e.stopped_by) as stopped_by,
   case when p.stopped_at is not null then 'project'
     when e.stopped_at is not null then 'everything' end as stop_scope, p.last_seq, p.regulated,
-  p.retention_days, p.feed_floor`;
+  p.retention_days, p.dead_letter_days, p.feed_floor`;
 /** Projects, each with the row of everything. */
 export const projectTables = "signalbox.project p left join signalbox.everything e on e.id = 1";
 
@@ -39,7 +41,7 @@ const insert = statement(
   `with p as (insert into signalbox.project (id, name, created_at, last_seq)
      values ($1, $2, clock_timestamp(), 1) on conflict (name) do nothing
      returning id, name, created_at, stopped_at, stop_reason, stopped_by, last_seq, regulated,
-       retention_days, feed_floor),
+       retention_days, dead_letter_days, feed_floor),
    f as (insert into signalbox.feed_counter (project_id) select id from p)
    select ${projectColumns} from p left join signalbox.everything e on e.id = 1`,
 );
@@ -112,18 +114,30 @@ export async function setProjectStop(
 
 const retention = statement(
   "set_retention",
-  `with p as (update signalbox.project p set retention_days = $2, last_seq = p.last_seq + 1
-     where p.id = $1 and p.retention_days is distinct from $2 returning p.*)
+  `with n as (select p.id, case when $4::boolean then $2::integer else p.retention_days end as days,
+       case when $5::boolean then $3::integer else p.dead_letter_days end as letters
+     from signalbox.project p where p.id = $1 for no key update),
+   p as (update signalbox.project p set retention_days = n.days, dead_letter_days = n.letters,
+       last_seq = p.last_seq + 1
+     from n where p.id = n.id and (p.retention_days is distinct from n.days
+       or p.dead_letter_days is distinct from n.letters) returning p.*)
    select ${projectColumns} from p left join signalbox.everything e on e.id = 1`,
 );
+
+/** Days that ended runs, and dead letters without an answer, are kept; what is absent stays. */
+export type RetentionChange = {
+  readonly retention_days?: number | null;
+  readonly dead_letter_days?: number | null;
+};
 
 /** How long ended runs are kept; null when it was so already. */
 export async function setRetention(
   runner: Runner,
   id: string,
-  days: number | null,
+  { retention_days: days, dead_letter_days: letters }: RetentionChange,
 ): Promise<ProjectRow | null> {
-  return (await runner.query<ProjectRow>(retention, [id, days]))[0] ?? null;
+  const values = [id, days ?? null, letters ?? null, days !== undefined, letters !== undefined];
+  return (await runner.query<ProjectRow>(retention, values))[0] ?? null;
 }
 
 const regulate = statement(

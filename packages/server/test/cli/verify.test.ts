@@ -35,10 +35,10 @@ test("beside a server at work, and without one; what breaks an invariant is name
   expect(code).toBe(1);
   const found = JSON.parse(stdout) as Verified;
   expect(found.verdict).toBe("violated");
-  expect(found.violations.map(({ invariant }) => invariant)).toEqual(["I-8 numbers"]);
+  expect(found.violations.map(({ invariant }) => invariant)).toEqual(["I-8 feed"]);
   const told = await sandbox.run(["verify"]);
   expect(told.code).toBe(1);
-  expect(told.stdout).toContain(`violated I-8 numbers`);
+  expect(told.stdout).toContain(`violated I-8 feed`);
   expect(told.stdout).toContain(`1 violation(s) of ${found.invariants} invariants`);
   expect(sandbox.serves).toBe(false);
 });

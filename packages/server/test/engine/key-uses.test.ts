@@ -79,7 +79,7 @@ test("answers go after 7 days, links after one, sessions 30 days after their end
   const principal = await engine.principal(key);
   if (principal === null) throw new Error("a key that was just made is not good");
   const codes: string[] = [];
-  for (let n = 0; n < 4; n++) codes.push((await engine.createLogin(principal)).code);
+  for (let n = 0; n < 4; n++) codes.push((await engine.createLogin(principal, origin)).code);
   for (const code of codes.slice(2)) await engine.openSession(code, origin);
   const kept = { projectId: project, key: "K", sha256: "00".repeat(32), seal: null };
   for (const route of ["old", "young"]) await engine.beginCreation({ ...kept, route });

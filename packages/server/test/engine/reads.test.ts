@@ -32,6 +32,36 @@ test("metadata of reports are merged, shallow, and the last word stands", async 
   expect(run?.metadata).toEqual({ a: 1, b: 2, c: 4, deep: { y: 3 } });
 });
 
+test("what a read has returned, no later read falls behind", async () => {
+  const { engine } = stage;
+  const id = await project();
+  await submitAll(engine, id, 1);
+  const [claim] = await claimUpTo(engine, id, 1);
+  const { runId, fence } = claim as NonNullable<typeof claim>;
+  const writing = new AbortController();
+  let [highest, reads] = [0, 0];
+  const page = { order: "desc", limit: 1 } as const;
+  const read = async (): Promise<void> => {
+    while (!writing.signal.aborted) {
+      const known = highest;
+      const { items } = await engine.runEvents(id, runId, page);
+      const seq = Number(items[0]?.seq);
+      expect(seq).toBeGreaterThanOrEqual(known);
+      highest = Math.max(highest, seq);
+      reads += 1;
+    }
+  };
+  const readers = [read(), read(), read()];
+  for (let n = 1; n <= 100; n++) {
+    const events = [{ type: "log.line", producer_seq: n, data: { n } }];
+    ok((await engine.append(id, [{ runId, fence, events }], origin))[0]);
+  }
+  writing.abort();
+  await Promise.all(readers);
+  expect(reads).toBeGreaterThan(0);
+  expect(Number((await engine.runEvents(id, runId, page)).items[0]?.seq)).toBe(102);
+});
+
 describe("lists", () => {
   test.each([1, 2, 7, 100])("in pages of %i give each run once, newest first", async (limit) => {
     const { engine } = stage;

@@ -26,7 +26,7 @@ async function ended(projectId: string): Promise<void> {
 }
 async function removeAllOf(projectId: string): Promise<number> {
   stage.tick(2 * DAY);
-  must(await stage.engine.setRetention(projectId, 1, origin));
+  must(await stage.engine.setRetention(projectId, { retention_days: 1 }, origin));
   return stage.engine.removeOld();
 }
 const floorOf = async (projectId: string): Promise<string> =>
@@ -109,7 +109,7 @@ test("dead letters go with their runs, before or after the run that one became",
   const { run } = must(await stage.engine.redrive(projectId, runId, {}, origin));
   stage.tick(DAY);
   // The dead letter has been closed for a day only: what was said of it last counts.
-  must(await stage.engine.setRetention(projectId, 1, origin));
+  must(await stage.engine.setRetention(projectId, { retention_days: 1 }, origin));
   expect(await stage.engine.removeOld()).toBe(1);
   expect(await stage.engine.run(projectId, runId)).toBeNull();
   const all = { limit: 10, cursor: null };

@@ -10,6 +10,8 @@ import { ownedByRuns } from "../../src/store/house/retention.ts";
 import { fromTypeId } from "../../src/std/ids.ts";
 import { must } from "../http/scene.ts";
 import { withClient } from "../setup/database.ts";
+import type { Claimed } from "./duo.ts";
+import { claimUpTo, ok } from "./duo.ts";
 import { newRunOf, origin } from "./fixtures.ts";
 import { openReceiver } from "./receiver.ts";
 import { useStage } from "./stage.ts";
@@ -34,7 +36,17 @@ const ended = async (projectId: string): Promise<string> => {
   return runId;
 };
 const keep = async (projectId: string, days: number | null): Promise<void> =>
-  void must(await stage.engine.setRetention(projectId, days, origin));
+  void must(await stage.engine.setRetention(projectId, { retention_days: days }, origin));
+/** A run that failed for good: a dead letter. */
+const failed = async (projectId: string): Promise<string> => {
+  const runId = await submit(projectId, { maxAttempts: 1 });
+  must(await stage.engine.registerRuntime(projectId, "w1", {}, origin));
+  const [claimed] = await claimUpTo(stage.engine, projectId, 1);
+  const command = { kind: "fail", error: { code: "E", message: "no" }, retryable: false } as const;
+  const item = { ...(claimed as Claimed), command };
+  ok((await stage.engine.report(projectId, [item], origin))[0]);
+  return runId;
+};
 const isThere = async (projectId: string, runId: string): Promise<boolean> =>
   (await stage.engine.run(projectId, uuid(runId))) !== null;
 
@@ -121,6 +133,38 @@ describe("what is still needed stays", () => {
     await stage.engine.removeOld();
     expect(await isThere(projectId, parent)).toBe(false);
     expect(await isThere(projectId, child)).toBe(false);
+  });
+
+  test("a dead letter that nobody has answered, until somebody does", async () => {
+    const projectId = await stage.project();
+    const [open, discarded] = [await failed(projectId), await failed(projectId)];
+    stage.tick(2 * DAY);
+    await keep(projectId, 1);
+    must(await stage.engine.discard(projectId, uuid(discarded), "known", origin));
+    expect(await stage.engine.removeOld()).toBe(0);
+    stage.tick(2 * DAY);
+    await stage.engine.removeOld();
+    expect(await isThere(projectId, open)).toBe(true);
+    expect(await isThere(projectId, discarded)).toBe(false);
+    must(await stage.engine.redrive(projectId, uuid(open), {}, origin));
+    stage.tick(2 * DAY);
+    await stage.engine.removeOld();
+    expect(await isThere(projectId, open)).toBe(false);
+  });
+
+  test("or until the time that the project gives its dead letters is over", async () => {
+    const projectId = await stage.project();
+    const open = await failed(projectId);
+    await keep(projectId, 1);
+    const change = { dead_letter_days: 30 };
+    const project = must(await stage.engine.setRetention(projectId, change, origin));
+    expect(project).toMatchObject({ retention_days: 1, dead_letter_days: 30 });
+    stage.tick(29 * DAY);
+    await stage.engine.removeOld();
+    expect(await isThere(projectId, open)).toBe(true);
+    stage.tick(2 * DAY);
+    await stage.engine.removeOld();
+    expect(await isThere(projectId, open)).toBe(false);
   });
 
   test("a run with events that are not delivered yet", async () => {

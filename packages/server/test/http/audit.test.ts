@@ -28,7 +28,10 @@ test("what people do is in it, with who, why, to what, and the id of the request
   await does(keys.operator, `POST /v1/runs/${run.id}/kill`, { reason: "it deletes branches" });
   await does(keys.operator, "PUT /v1/agents/ada", { max_concurrent: 1 });
   await does(keys.operator, "POST /v1/agents/ada/pause", { reason: "its prompt changes" });
+  await does(keys.operator, "PUT /v1/accounts/max-1", { provider: "anthropic" });
+  await does(keys.operator, "PUT /v1/accounts/max-1", { provider: "anthropic" });
   await does(keys.admin, "POST /v1/keys", { name: "k", roles: ["viewer"] });
+  await does(keys.approver, "POST /v1/logins");
   await does(keys.operator, "POST /v1/stop", { reason: "all of it" });
   await does(keys.operator, "POST /v1/resume", { reason: "done" });
   const deeds = await trail();
@@ -36,12 +39,22 @@ test("what people do is in it, with who, why, to what, and the id of the request
   expect(mine.map(({ type, reason, actor_name: by }) => [type, by, reason])).toEqual([
     ["project.resumed", "operator", "done"],
     ["project.stopped", "operator", "all of it"],
+    ["login.created", "approver", null],
     ["key.created", "admin", null],
+    ["account.registered", "operator", null],
     ["agent.paused", "operator", "its prompt changes"],
     ["agent.registered", "operator", null],
     ["run.cancelled", "operator", "it deletes branches"],
     ["queue.paused", "operator", "the provider is down"],
   ]);
+  const account = mine.find(({ type }) => type === "account.registered");
+  expect(account).toMatchObject({
+    target: { stream: "account" },
+    data: { name: "max-1", provider: "anthropic", labels: {} },
+  });
+  const login = mine.find(({ type }) => type === "login.created");
+  expect(JSON.stringify(login)).not.toContain("sbl_");
+  expect(login).toMatchObject({ data: { session: expect.stringMatching(/^ses_/) } });
   const killed = mine.find(({ type }) => type === "run.cancelled");
   expect(killed?.["target"]).toEqual({ stream: "run", id: run.id });
 });
@@ -116,10 +129,10 @@ test("the owner's keys and sessions have a trail of their own, unseen by project
   const login = await ask(app, keys.owner, "POST /v1/logins");
   await ask(app, null, "POST /v1/sessions", { body: { code: login.body.code } });
   const { items } = (await ask(app, keys.owner, "GET /v1/installation/audit")).body;
-  expect(items.slice(0, 2).map(({ type }: Deed) => type)).toEqual([
-    "session.opened",
-    "key.created",
-  ]);
-  expect(items[1]).toMatchObject({ actor_name: "owner", target: null, data: { name: "spare" } });
+  const [opened, linked, created] = items as { type: string; data: { session?: string } }[];
+  const types = [opened, linked, created].map((one) => one?.type);
+  expect(types).toEqual(["session.opened", "login.created", "key.created"]);
+  expect(linked?.data.session).toBe(opened?.data.session);
+  expect(created).toMatchObject({ actor_name: "owner", target: null, data: { name: "spare" } });
   expect(JSON.stringify(await trail())).not.toContain(made.prefix);
 });

@@ -107,7 +107,7 @@ async function seed(name: string): Promise<string> {
   await engine.pauseQueue(id, "slow", "cleaning", origin);
   const key = await engine.createKey(id, { name: "k", roles: ["worker"], expiresAt: null }, origin);
   const principal = await engine.principal(key.key);
-  await engine.createLogin(principal as NonNullable<typeof principal>);
+  await engine.createLogin(principal as NonNullable<typeof principal>, origin);
   const specs = [
     newRunOf({ ref: "a", tags: ["x"], concurrencyKey: "k" }),
     newRunOf({ dependsOn: ["#a"], idempotencyKey: "K" }),

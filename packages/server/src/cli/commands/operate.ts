@@ -115,25 +115,45 @@ const retentionCommand: CommandSpec = {
   says: "Set how long runs of the project are kept after their end",
   more:
     "Removes whole runs with their attempts, events and usage; never one with deliveries that " +
-    "are not done. What they were charged stays in the sums of allowances.",
+    "are not done. What they were charged stays in the sums of allowances. Dead letters that " +
+    "nobody has redriven or discarded are kept, unless --dead-letters says how long.",
   takes: [{ name: "days", says: "a number of days, or off to keep everything" }],
   options: clientOptions,
+  flags: [
+    {
+      flag: "--dead-letters <days>",
+      says: "remove dead letters without an answer after this many days; off: keep them",
+    },
+  ],
   examples: ["signalbox projects retention 90", "signalbox projects retention off"],
   act: async (call) => {
-    const text = call.argument(0);
-    const days = text === "off" ? null : Number(text);
-    if (days !== null && (!/^\d{1,5}$/.test(text) || days < 1)) {
-      throw usage("The days must be a whole number from 1 to 36500, or off.");
-    }
+    const letters = call.text("deadLetters");
+    const change = {
+      retention_days: daysOf(call.argument(0)),
+      ...(letters === undefined ? {} : { dead_letter_days: daysOf(letters) }),
+    };
     const project = await throughDoor(call, usual, ({ client }) =>
-      client.projects.setRetention({ retention_days: days }),
+      client.projects.setRetention(change),
     );
-    const kept = days === null ? "are kept for ever" : `are removed ${days} days after their end`;
-    call.screen.result(project, () =>
-      call.screen.line(`runs of ${safeLine(project.name)} ${kept}`),
-    );
+    const kept = (days: number | null): string =>
+      days === null ? "are kept for ever" : `are removed ${days} days after their end`;
+    call.screen.result(project, () => {
+      call.screen.line(`runs of ${safeLine(project.name)} ${kept(project.retention_days)}`);
+      const letterDays = project.dead_letter_days;
+      const until = letterDays === null ? "are kept until somebody answers" : kept(letterDays);
+      call.screen.line(`dead letters without an answer ${until}`);
+    });
   },
 };
+
+/** Days as a person writes them; `off` keeps everything. */
+function daysOf(text: string): number | null {
+  if (text === "off") return null;
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1) {
+    throw usage("The days must be a whole number from 1 to 36500, or off.");
+  }
+  return Number(text);
+}
 
 function showEverything({ screen }: Call, all: Everything): void {
   const why = safeLine(all.stop_reason ?? "");

@@ -50,7 +50,9 @@ async function ask({ screen }: Call, url: string): Promise<Verification> {
   const { verifyRegister } = await import("../../store/house/invariants-verify.ts");
   const progress = screen.progress("looking at the schema …");
   try {
-    return await verifyRegister({ connectionString: url }, (name) => progress.say(`${name} …`));
+    const tell = (name: string, range: number | null): void =>
+      progress.say(range === null ? `${name} …` : `streams, range ${range}: ${name} …`);
+    return await verifyRegister({ connectionString: url }, { tell });
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     throw asDatabaseRefusal(cause, url);
@@ -59,7 +61,8 @@ async function ask({ screen }: Call, url: string): Promise<Verification> {
   }
 }
 
-function show({ screen }: Call, { events, invariants, violations }: Verification): void {
+function show({ screen }: Call, found: Verification): void {
+  const { events, invariants, violations, beyond } = found;
   const c = screen.colours;
   for (const { invariant, subject, seq, detail } of violations) {
     const where = seq === null ? subject : `${subject} #${seq}`;
@@ -69,4 +72,6 @@ function show({ screen }: Call, { events, invariants, violations }: Verification
   if (violations.length > 0) screen.line(c.red(`${violations.length} violation(s) of ${over}`));
   else if (events === 0) screen.line("The register is empty: there is nothing to verify.");
   else screen.line(c.green(`${over}: nothing is violated`));
+  const unseen = beyond.filter(({ asked }) => !asked).map(({ invariant }) => invariant);
+  screen.line(`What no database can show: ${unseen.join(", ")}`);
 }

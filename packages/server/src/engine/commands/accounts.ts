@@ -1,11 +1,12 @@
 // Accounts of providers: describing them, reporting a limit, recovering by hand.
 // Promises: limits change in a flush, so no claim slips past a report; a recovery by a person makes
-// the next run try, and says who and why.
+// the next run try, and says who and why; what describes an account is an event when it changes.
 // Leaves to others: what becomes of a limit (`domain/exhaustion`).
 
 import type * as wire from "@signalbox/sdk";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../domain/refusal.ts";
+import { canonicalJson } from "../../std/digest.ts";
 import { listAccounts, lockAccounts, readExhaustions, saveAccount } from "../../store/accounts.ts";
 import { readNow } from "../../store/flushes.ts";
 import type { Origin, PageInput } from "../contract.ts";
@@ -14,6 +15,7 @@ import { accountOf } from "../queries/fleet-views.ts";
 import { page } from "../queries/page.ts";
 import type { AccountCommand } from "../services/flush/accounts.ts";
 import { regulate, understood } from "./exhausted.ts";
+import { record } from "./operate.ts";
 
 type Known = Promise<wire.Account | Refusal>;
 
@@ -21,18 +23,25 @@ export async function registerAccount(
   parts: Parts,
   projectId: string,
   name: string,
-  registration: wire.AccountRegistration,
+  call: { registration: wire.AccountRegistration; origin: Origin },
 ): Known {
+  const { provider, labels } = call.registration;
   await parts.writer.within([projectId], async (runner) => {
     const rows = await lockAccounts(runner, [{ projectId, account: name }], parts.newId);
     const row = rows[0];
     if (row === undefined) throw new Error("an account that was just inserted is not there");
-    const { provider, labels } = registration;
-    await saveAccount(runner, {
-      ...row,
+    const data = {
+      name,
       provider: provider === undefined ? row.provider : provider,
       labels: labels === undefined ? row.labels : (labels ?? {}),
-    });
+    };
+    const before = { name, provider: row.provider, labels: row.labels };
+    if (row.last_seq > 0 && canonicalJson(before) === canonicalJson(data)) return;
+    const seq = row.last_seq + 1;
+    await saveAccount(runner, { ...row, ...data, last_seq: seq });
+    const where = { stream: "account", streamId: row.id, seq, projectId } as const;
+    const entry = { type: "account.registered", source: "operator", data } as const;
+    await record(parts, runner, where, { ...entry, origin: call.origin });
   });
   return known(parts, projectId, name);
 }

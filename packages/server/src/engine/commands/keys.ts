@@ -8,6 +8,7 @@ import { limits } from "../../domain/limits.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
 import type { JsonObject } from "../../domain/run.ts";
+import { nilUuid } from "../../std/ids.ts";
 import type { Runner } from "../../store/db.ts";
 import {
   insertKey,
@@ -19,7 +20,6 @@ import {
   revokeKey as revokeRow,
 } from "../../store/keys.ts";
 import type { KeyRow, LockedKey } from "../../store/keys.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { KeyInput } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { newApiKey } from "../keys.ts";
@@ -35,6 +35,7 @@ type AccessEvent =
   | "key.created"
   | "key.revoked"
   | "key.rotated"
+  | "login.created"
   | "session.opened"
   | "session.ended";
 

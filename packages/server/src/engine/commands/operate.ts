@@ -20,6 +20,7 @@ import {
   setQueuePause,
   setRetention,
 } from "../../store/projects.ts";
+import type { RetentionChange } from "../../store/projects.ts";
 import type { RuntimeRow } from "../../store/runtimes.ts";
 import { insertRuntime, lockRuntime, saveRuntime } from "../../store/runtimes.ts";
 import type { Origin } from "../contract.ts";
@@ -206,15 +207,15 @@ export async function createProject(
   return projectOf(row);
 }
 
-/** How long ended runs are kept; `days` null: for ever. */
+/** How long ended runs and unanswered dead letters are kept; null: for ever; absent: as it is. */
 export async function changeRetention(
   parts: Parts,
   projectId: string,
-  days: number | null,
+  change: RetentionChange,
   origin: Origin,
 ): Promise<wire.Project | Refusal> {
   const row = await parts.writer.within([projectId], async (runner) => {
-    const changed = await setRetention(runner, projectId, days);
+    const changed = await setRetention(runner, projectId, change);
     if (changed === null) return (await readProjects(runner, [projectId]))[0] ?? null;
     const where: Where = {
       stream: "project",
@@ -222,7 +223,8 @@ export async function changeRetention(
       seq: changed.last_seq,
       projectId,
     };
-    const data = { retention_days: days };
+    const { retention_days, dead_letter_days } = changed;
+    const data = { retention_days, dead_letter_days };
     const entry = { type: "project.changed", source: "operator", data } as const;
     await record(parts, runner, where, { ...entry, origin });
     return changed;

@@ -1,13 +1,13 @@
 // Logins: a link that opens once, the session it opens, and its end.
 // Promises: secrets are in one answer each and stored as SHA-256; a link opens one session however
-// many use it at once; opening and ending are recorded with the session's public prefix.
+// many use it at once; making a link, opening and ending are recorded, by the session's id.
 // Leaves to others: the cookie (http), whether a presented session is good (`principals.ts`).
 
 import type * as wire from "@signalbox/sdk";
 import { limits } from "../../domain/limits.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { refuse } from "../../domain/refusal.ts";
-import { toTypeId } from "../../std/ids.ts";
+import { nilUuid, toTypeId } from "../../std/ids.ts";
 import { LIST_PAGE } from "../../store/keys.ts";
 import { iso } from "../../store/run-rows.ts";
 import type { SessionRow } from "../../store/sessions.ts";
@@ -19,7 +19,6 @@ import {
   openSession as openRow,
   readSession,
 } from "../../store/sessions.ts";
-import { nilUuid } from "../../store/specs.ts";
 import type { Principal } from "../access-contract.ts";
 import type { Origin } from "../contract.ts";
 import { digestOf, newPrefix, newSecret, secretMatches, splitSecret } from "../keys.ts";
@@ -30,13 +29,22 @@ import { recordAccess } from "./keys.ts";
 
 const idleS = limits.sessionIdleMs / 1000;
 
-export async function createLogin(parts: Parts, principal: Principal): Promise<wire.Login> {
+export async function createLogin(
+  parts: Parts,
+  principal: Principal,
+  origin: Origin,
+): Promise<wire.Login> {
   const prefix = newPrefix();
   const { key: code, digest } = newSecret("sbl", prefix);
   const { projectId, keyId, prefix: keyPrefix } = principal;
   const goodForS = limits.loginLinkMs / 1000;
   const link = { id: parts.newId(), projectId, prefix, keyId, keyPrefix, digest, goodForS };
-  const endsAt = await withinScope(parts, projectId, (runner) => insertLink(runner, link));
+  const endsAt = await withinScope(parts, projectId, async (runner) => {
+    const until = await insertLink(runner, link);
+    const data = { session: toTypeId("ses", link.id), key: keyPrefix, expires_at: iso(until) };
+    await recordAccess(parts, runner, projectId, { type: "login.created", data, origin });
+    return until;
+  });
   // Behind the `#`, a browser sends it to nobody: no log, no proxy, no other site sees it.
   return { path: `/login#${code}`, code, expires_at: iso(endsAt) };
 }

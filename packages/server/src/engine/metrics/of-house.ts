@@ -4,6 +4,7 @@
 // Leaves to others: reading (services/health-figures.ts).
 
 import { agentStatuses } from "../../domain/agent-status.ts";
+import { approvalRisks } from "../../domain/approval.ts";
 import { limitReasons } from "../../domain/exhaustion/exhaustion.ts";
 import { toTypeId, uuidTime } from "../../std/ids.ts";
 import type { Count, Reading } from "../services/health-figures.ts";
@@ -159,6 +160,46 @@ const fleet: readonly MetricOf<Reading>[] = [
   },
 ];
 
+const webhookStates = ["healthy", "failing", "disabled"] as const;
+
+const waiting: readonly MetricOf<Reading>[] = [
+  {
+    name: "signalbox_approvals_pending",
+    type: "gauge",
+    help: "Questions that wait for a person, by risk; at most 100,000 are counted.",
+    labels: ["risk"],
+    read: (reading) => byWord("risk", perWord(reading, "approvals", approvalRisks)),
+  },
+  {
+    name: "signalbox_approvals_oldest_age_seconds",
+    type: "gauge",
+    help: "Age of the oldest question that waits for a person; 0 without one.",
+    read: (reading) => single(sum(rowsOf(reading, "approvals_oldest"))),
+  },
+  {
+    name: "signalbox_webhooks",
+    type: "gauge",
+    help: "Webhooks by how their endpoint does: failing since its last success, or disabled.",
+    labels: ["state"],
+    read: (reading) => byWord("state", perWord(reading, "webhooks", webhookStates)),
+  },
+  {
+    name: "signalbox_deliveries_pending",
+    type: "gauge",
+    help:
+      "Events on their way to a webhook, by the state of its endpoint; those of disabled ones " +
+      "wait until it is enabled. At most 100,000 are counted.",
+    labels: ["state"],
+    read: (reading) => byWord("state", perWord(reading, "deliveries", webhookStates)),
+  },
+  {
+    name: "signalbox_deliveries_oldest_age_seconds",
+    type: "gauge",
+    help: "Age of the oldest of them whose endpoint is not disabled; 0 without one.",
+    read: (reading) => single(sum(rowsOf(reading, "deliveries_oldest"))),
+  },
+];
+
 function perTable(kind: string): MetricOf<Reading>["read"] {
   return (reading) =>
     rowsOf(reading, kind).map(({ a, value }) => ({ labels: { table: a }, value }));
@@ -194,7 +235,12 @@ const database: readonly MetricOf<Reading>[] = [
 ];
 
 /** Of all servers together; absent while the database does not answer. */
-export const houseMetrics: readonly MetricOf<Reading>[] = [...runs, ...fleet, ...database];
+export const houseMetrics: readonly MetricOf<Reading>[] = [
+  ...runs,
+  ...fleet,
+  ...waiting,
+  ...database,
+];
 
 /** Whether the above are there. */
 export const readingMetrics: readonly MetricOf<{ readonly reading: Reading | null }>[] = [

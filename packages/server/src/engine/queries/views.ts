@@ -284,6 +284,7 @@ export function projectOf(row: ProjectRow): wire.Project {
     stopped_by: row.stopped_by,
     stop_scope: row.stop_scope,
     retention_days: row.retention_days,
+    dead_letter_days: row.dead_letter_days,
     feed_floor: String(row.feed_floor),
   };
 }

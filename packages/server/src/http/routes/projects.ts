@@ -93,14 +93,14 @@ const retention = route({
   method: "PUT",
   url: "/v1/project/retention",
   operationId: "setRetention",
-  summary: "Set how long runs are kept after their end",
+  summary: "Set how long runs, and dead letters without an answer, are kept after their end",
   tag: "projects",
   auth: "administer",
   scope: "project",
   body: retentionRequest,
   responses: { 200: project },
   handle: async ({ engine, projectId, body, origin }) =>
-    answer(await engine.setRetention(projectId, body.retention_days, origin)),
+    answer(await engine.setRetention(projectId, body, origin)),
 });
 
 const everythingNow = route({

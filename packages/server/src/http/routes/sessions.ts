@@ -27,11 +27,11 @@ const link = route({
   auth: "read",
   scope: "installation",
   responses: { 201: login },
-  handle: async ({ engine, caller }) => {
+  handle: async ({ engine, caller, origin }) => {
     if (caller.kind !== "key" || caller.principal.session !== null) {
       return refuse("forbidden", "A link is made with a key, not with a session.");
     }
-    return created(await engine.createLogin(caller.principal));
+    return created(await engine.createLogin(caller.principal, origin));
   },
 });
 

@@ -24,6 +24,7 @@ export const project = named<wire.Project>()(
     stopped_by: nullable(string),
     stop_scope: nullable(oneOf(["project", "everything"])),
     retention_days: nullable(Type.Integer()),
+    dead_letter_days: nullable(Type.Integer()),
     feed_floor: string,
   }),
 );
@@ -41,11 +42,21 @@ export const newProject = Type.Object({ name: name("Unique in this installation.
 const MOST_DAYS = 36_500;
 export const retentionRequest = Type.Object(
   {
-    retention_days: nullable(
-      count(1, MOST_DAYS, "Remove runs this many days after their end; null: keep all."),
+    retention_days: Type.Optional(
+      nullable(count(1, MOST_DAYS, "Remove runs this many days after their end; null: keep all.")),
+    ),
+    dead_letter_days: Type.Optional(
+      nullable(
+        count(
+          1,
+          MOST_DAYS,
+          "Remove dead letters that nobody has answered only this many days after their end; " +
+            "null: keep them until somebody does.",
+        ),
+      ),
     ),
   },
-  closed,
+  { ...closed, minProperties: 1 },
 );
 
 const apiKeyProperties = {

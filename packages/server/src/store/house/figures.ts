@@ -1,6 +1,7 @@
-// Figures of the whole installation, as `/metrics` tells them: one statement over all projects.
+// Figures of the whole installation, as `/metrics` tells them: two statements over all projects.
 // Promises: reads what indexes and small tables can tell, each list bounded; at most 100,000 rows
-// of a kind are counted, so that a backlog of millions costs no more; gives up after two seconds.
+// of a kind are counted, so that a backlog of millions costs no more; a statement gives up after
+// two seconds.
 // Leaves to others: how often it is asked and what the figures are called (engine).
 
 import type { Runner } from "../db.ts";
@@ -86,6 +87,27 @@ const figures = statement(
      where t.schemaname = 'signalbox' and t.relname = any ($4::text[])`,
 );
 
+// What waits for a person, and what waits for somebody else's endpoint.
+const waiting = statement(
+  "waiting_figures",
+  `with asked as (select a.risk, a.asked_at from signalbox.approval a
+     where a.status = 'pending' limit $1),
+   hooks as (select w.id, case when w.disabled_at is not null then 'disabled'
+       when w.failures > 0 then 'failing' else 'healthy' end as state
+     from signalbox.webhook w where w.deleted_at is null limit $1),
+   out as (select h.state, d.created_at from (select x.webhook_id, x.created_at
+       from signalbox.delivery x where x.state = 'pending' limit $1) d
+     join hooks h on h.id = d.webhook_id)
+   select 'approvals' as kind, a.risk::text as a, '' as b, '' as c,
+     count(*)::double precision as value from asked a group by a.risk
+   union all select 'approvals_oldest', '', '', '', coalesce(max(extract(epoch from
+     clock_timestamp() + $2::interval - a.asked_at)), 0) from asked a
+   union all select 'webhooks', h.state, '', '', count(*) from hooks h group by h.state
+   union all select 'deliveries', o.state, '', '', count(*) from out o group by o.state
+   union all select 'deliveries_oldest', '', '', '', coalesce(max(extract(epoch from
+     clock_timestamp() + $2::interval - o.created_at)), 0) from out o where o.state <> 'disabled'`,
+);
+
 /** Tables that grow or are rewritten with every run. */
 const hotTables = [
   "allowance_period",
@@ -98,12 +120,13 @@ const hotTables = [
   "usage",
 ];
 
-/** Reads all of them, in no particular order, at one instant of the database. */
+/** Reads all of them, in no particular order. */
 export async function readFigures(runner: Runner, offsetMs: number): Promise<FigureRow[]> {
   const values = [MOST_COUNTED, MOST_NAMED, `${offsetMs} milliseconds`, hotTables];
-  const [, rows] = await Promise.all([
+  const [, rows, more] = await Promise.all([
     runner.query(patience),
     runner.query<FigureRow>(figures, values),
+    runner.query<FigureRow>(waiting, [MOST_COUNTED, values[2]]),
   ]);
-  return rows;
+  return [...rows, ...more];
 }

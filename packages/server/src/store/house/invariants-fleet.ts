@@ -6,7 +6,7 @@
 
 import { MOST } from "../../domain/allowance/amounts.ts";
 import type { Invariant } from "./invariant.ts";
-import { grace, invariant } from "./invariant.ts";
+import { grace, invariant, ofStreams, within } from "./invariant.ts";
 
 /** What a row of usage weighs, and of which model it was: `domain/allowance/settle.ts`. */
 const weights = `select u.run_id, u.number, coalesce(u.model, l.model) as model, l.model as named,
@@ -127,7 +127,7 @@ export const fleetInvariants: readonly Invariant[] = [
        group by f.allowance_id) f on f.id = w.id
      where coalesce(p.n, 0) <> coalesce(v.n, 0) - coalesce(f.n, 0) + w.removed_spent`,
   ),
-  invariant(
+  ofStreams(
     "I-18 charged",
     "an attempt is charged what it used, and 1 of what counts runs if it counted",
     // An allowance of a model counts also attempts that did not name it, or were claimed before it
@@ -141,13 +141,14 @@ export const fleetInvariants: readonly Invariant[] = [
          coalesce(bool_and(w.scope <> 'model' or (u.named = w.name
            and u.claimed_at > w.created_at + ${grace})), true) as whole
        from (${weights}) u where u.run_id = v.run_id and u.number = v.number) x
-     where w.metric in ('tokens', 'cost_micros')
+     where w.metric in ('tokens', 'cost_micros') and ${within("v.run_id")}
        and (v.charged > x.used or (x.whole and v.charged < x.used))
      union all select v.run_id, null,
        'attempt ' || v.number || ' was charged ' || v.charged || ' runs'
      from signalbox.reservation v join signalbox.allowance w on w.id = v.allowance_id
      left join signalbox.attempt a on a.run_id = v.run_id and a.number = v.number
-     where w.metric = 'runs' and v.charged <> (a.ended_at is not null and a.counted)::integer`,
+     where w.metric = 'runs' and ${within("v.run_id")}
+       and v.charged <> (a.ended_at is not null and a.counted)::integer`,
   ),
   invariant(
     "I-18 refunds",
@@ -167,23 +168,26 @@ export const fleetInvariants: readonly Invariant[] = [
      union all select f.run_id, null, count(*) || ' refunds of attempt ' || f.number
      from signalbox.refund f group by f.allowance_id, f.run_id, f.number having count(*) > 1`,
   ),
-  invariant(
+  ofStreams(
     "I-18 usage",
     "what an attempt used is the sum of its reports, each of them stored once",
     // Attempts that ended before the first report of all were told by an older server.
     `select a.run_id as subject, null::bigint as seq, 'attempt ' || a.number || ' used '
          || coalesce(a.usage, '{}') || ', reports say ' || coalesce(u.usage, '{}') as detail
-     from signalbox.attempt a
+     from (select a.run_id, a.number, a.usage, a.ended_at from signalbox.attempt a
+       where ${within("a.run_id")}) a
      full join (select u.run_id, u.number, jsonb_strip_nulls(jsonb_build_object(${summed})) as usage
-       from signalbox.usage u group by u.run_id, u.number) u
+       from signalbox.usage u where ${within("u.run_id")}
+       group by u.run_id, u.number) u
        on u.run_id = a.run_id and u.number = a.number
      where coalesce(a.usage, '{}') <> coalesce(u.usage, '{}') and (u.usage is not null
        or a.ended_at is null or a.ended_at > (select min(u.at) from signalbox.usage u))
      union all select u.run_id, null, 'report ' || u.producer_seq || ' of attempt ' || u.number
        || ' ' || count(*) || ' times'
-     from signalbox.usage u group by u.run_id, u.number, u.producer_seq having count(*) > 1`,
+     from signalbox.usage u where ${within("u.run_id")}
+     group by u.run_id, u.number, u.producer_seq having count(*) > 1`,
   ),
-  invariant(
+  ofStreams(
     "I-19 reservations",
     "a reservation is open exactly while its attempt is live, and the run says so",
     // Charges of a model for which nothing was set aside are closed from the beginning.
@@ -191,19 +195,22 @@ export const fleetInvariants: readonly Invariant[] = [
        'attempt ' || v.number || ' has reservations and is not live' as detail
      from signalbox.reservation v left join signalbox.run r on r.id = v.run_id
        and r.fencing_token = v.number and r.lease_expires_at is not null
-     where v.closed_at is null and r.id is null
+     where ${within("v.run_id")} and v.closed_at is null and r.id is null
      union all select v.run_id, null, 'attempt ' || v.number || ' is live, its reservation closed'
      from signalbox.reservation v join signalbox.allowance w on w.id = v.allowance_id
      join signalbox.run r on r.id = v.run_id and r.fencing_token = v.number
        and r.lease_expires_at is not null
-     where v.closed_at is not null and (w.scope <> 'model' or v.charged = 0)
+     where ${within("v.run_id")} and v.closed_at is not null
+       and (w.scope <> 'model' or v.charged = 0)
      union all select r.id, null, 'is metered and has nothing reserved or charged'
-     from signalbox.run r where r.metered and not exists (select from signalbox.reservation v
+     from signalbox.run r where ${within("r.id")} and r.metered
+       and not exists (select from signalbox.reservation v
        where v.run_id = r.id and v.number = r.fencing_token)
      union all select r.id, null, 'is metered and not live'
-     from signalbox.run r where r.metered and r.lease_expires_at is null
+     from signalbox.run r where ${within("r.id")} and r.metered and r.lease_expires_at is null
      union all select r.id, null, 'has open reservations and is not metered'
-     from signalbox.run r where not r.metered and exists (select from signalbox.reservation v
+     from signalbox.run r where ${within("r.id")} and not r.metered
+       and exists (select from signalbox.reservation v
        where v.run_id = r.id and v.number = r.fencing_token and v.closed_at is null)`,
   ),
   invariant(

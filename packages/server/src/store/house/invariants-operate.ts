@@ -5,19 +5,19 @@
 
 import { limits } from "../../domain/limits.ts";
 import type { Invariant } from "./invariant.ts";
-import { invariant } from "./invariant.ts";
+import { invariant, ofStreams, within } from "./invariant.ts";
 
 const released = `('shutdown', 'declined', 'lost_touch')`;
 
 /** Every invariant of what operators do, and of rows recomputed from events. */
 export const operateInvariants: readonly Invariant[] = [
-  invariant(
+  ofStreams(
     "I-9 attempts used",
     "attempts used are the last number an event told, and what was claimed and suspended since",
     `select r.id as subject, t.seq, r.attempts_used || ' used, events say ' || t.n as detail
      from signalbox.run r cross join lateral (
        select b.seq, coalesce(b.n, 0) + count(*) filter (where e.type = 'run.claimed')
-         - count(*) filter (where e.type = 'run.suspended' and e.nth <= $1::integer) as n
+         - count(*) filter (where e.type = 'run.suspended' and e.nth <= $3::integer) as n
        from (select max(x.seq) as seq, (array_agg((x.data ->> 'attempts_used')::integer
            order by x.seq desc))[1] as n
          from signalbox.event x where x.stream_id = r.id and x.data ? 'attempts_used'
@@ -27,10 +27,10 @@ export const operateInvariants: readonly Invariant[] = [
          from signalbox.event y where y.stream_id = r.id
            and y.type in ('run.claimed', 'run.suspended')) e on e.seq > coalesce(b.seq, 0)
        group by b.seq, b.n) t
-     where r.attempts_used <> t.n`,
+     where ${within("r.id")} and r.attempts_used <> t.n`,
     [limits.suspensionsFree],
   ),
-  invariant(
+  ofStreams(
     "I-9 given back",
     "releases, exhaustions and suspensions of a run are as many as its events tell",
     `select r.id as subject, null::bigint as seq, r.releases || ' releases, ' || r.exhaustions
@@ -43,12 +43,13 @@ export const operateInvariants: readonly Invariant[] = [
            and x.data ->> 'attempt_cause' = 'exhausted') as exhaustions,
          count(*) filter (where x.type = 'run.suspended') as suspensions
        from signalbox.event x where x.stream_id = r.id) e
-     where r.releases not between e.releases - (r.suspensions > e.suspensions)::integer
+     where ${within("r.id")} and (r.releases not between
+         e.releases - (r.suspensions > e.suspensions)::integer
          and e.releases
        or r.exhaustions <> e.exhaustions
-       or r.suspensions not between e.suspensions and e.suspensions + 1`,
+       or r.suspensions not between e.suspensions and e.suspensions + 1)`,
   ),
-  invariant(
+  ofStreams(
     "I-9 holders",
     "a leased run is held by its newest attempt, which is live, by the runtime that claimed it",
     `select r.id as subject, c.seq, 'is held by ' || coalesce(r.runtime, '(nobody)') || ', attempt '
@@ -57,11 +58,12 @@ export const operateInvariants: readonly Invariant[] = [
      left join signalbox.attempt a on a.run_id = r.id and a.number = r.fencing_token
      left join lateral (select e.seq, e.data ->> 'runtime' as runtime from signalbox.event e
        where e.stream_id = r.id and e.lease_delta = 1 order by e.seq desc limit 1) c on true
-     where r.lease_expires_at is not null and (a.id is distinct from r.attempt_id
+     where ${within("r.id")} and r.lease_expires_at is not null
+       and (a.id is distinct from r.attempt_id
        or a.ended_at is not null or r.runtime is distinct from c.runtime
        or a.runtime is distinct from c.runtime)`,
   ),
-  invariant(
+  ofStreams(
     "I-9 ends",
     "when, why and with what error a run ended is what its last transition told",
     `select r.id as subject, e.seq, r.end_cause || ' at ' || r.finished_at || ', its event says '
@@ -70,36 +72,39 @@ export const operateInvariants: readonly Invariant[] = [
          x.data #>> '{error,code}' as code, 'run.dead_lettered' = any (x.also) as dead
        from signalbox.event x where x.stream_id = r.id and x.to_state is not null
        order by x.seq desc limit 1) e on true
-     where r.finished_at is not null and (r.finished_at is distinct from e.at
+     where ${within("r.id")} and r.finished_at is not null and (r.finished_at is distinct from e.at
        or r.end_cause is distinct from e.cause
        or (e.code is not null and r.error ->> 'code' is distinct from e.code)
        or (r.dead_lettered_at is not null) <> coalesce(e.dead, false)
        or r.dead_lettered_at <> e.at)`,
   ),
-  invariant(
+  ofStreams(
     "I-18 reported",
     "what an event says was consumed was booked under its number",
     `select e.stream_id as subject, e.seq, 'reported as ' || e.producer_seq || ', booked '
        || coalesce(u.input_tokens::text, '(nothing)') as detail
      from signalbox.event e left join signalbox.usage u on u.run_id = e.stream_id
        and u.number = e.attempt and u.producer_seq = e.producer_seq
-     where e.stream = 'run' and e.source = 'runner' and e.type = 'usage.recorded'
+     where ${within("e.stream_id")} and e.stream = 'run' and e.source = 'runner'
+       and e.type = 'usage.recorded'
        and e.producer_seq is not null and e.data ? 'usage' and (u.run_id is null
        or u.input_tokens is distinct from (e.data #>> '{usage,input_tokens}')::bigint)`,
   ),
   invariant(
     "I-22 stops",
     "while a project's own stop or that of everything stands, nothing of it is claimed",
-    `select x.stream_id as subject, x.seq, 'claimed while ' || x.scope || ' was stopped' as detail
-     from (select e.stream_id, e.seq, e.lease_delta, s.scope,
-         (array_agg(e.type) filter (where e.stream = 'project') over w)[
-           count(*) filter (where e.stream = 'project') over w] as standing
-       from (values ('project'), ('everything')) s(scope) join signalbox.event e
-         on e.lease_delta = 1 or (e.type in ('project.stopped', 'project.resumed')
-           and coalesce(e.data ->> 'scope', 'project') = s.scope)
-       window w as (partition by e.project_id, s.scope order by e.feed)) x
-     where x.lease_delta = 1 and x.standing = 'project.stopped'`,
+    // Stops are few, and few events stand between a stop and its end: found by the feed's index.
+    `select c.stream_id as subject, c.seq, 'claimed while ' || s.scope || ' was stopped' as detail
+     from (select x.*, lead(x.feed, 1, 9223372036854775807)
+           over (partition by x.project_id, x.scope order by x.feed) as until
+       from (select e.project_id, e.feed, e.type, coalesce(e.data ->> 'scope', 'project') as scope
+         from signalbox.project p join signalbox.event e on e.stream_id = p.id
+           and e.stream = 'project' and e.type in ('project.stopped', 'project.resumed')) x) s
+     join signalbox.event c on c.project_id = s.project_id and c.feed > s.feed
+       and c.feed < s.until and c.lease_delta = 1
+     where s.type = 'project.stopped'`,
   ),
+
   invariant(
     "I-22 renewed under a stop",
     "what a stop ended did not count, and nothing is held long after it",
@@ -138,13 +143,13 @@ export const operateInvariants: readonly Invariant[] = [
      where s.redrive_of is not null and l.became is distinct from s.run_id
        and (l.run_id is not null or p.feed_floor = 0)`,
   ),
-  invariant(
+  ofStreams(
     "I-28 revoked keys",
-    "a key that was revoked has written nothing since but what was under way",
-    `select e.stream_id as subject, e.seq, e.type || ' by ' || e.actor || ', revoked ' || k.at
-       as detail
-     from signalbox.event k join signalbox.event e on e.project_id = k.project_id
-       and e.feed > k.feed and e.actor = 'key:' || (k.data ->> 'key')
-     where k.type = 'key.revoked' and e.at > k.at + interval '60 seconds'`,
+    "a key that was revoked, or expired, has written nothing since but what was under way",
+    `select e.stream_id as subject, e.seq, e.type || ' by ' || e.actor || ', good until '
+         || least(k.revoked_at, k.expires_at) as detail
+     from signalbox.event e join signalbox.api_key k on k.prefix = substr(e.actor, 5)
+     where ${within("e.stream_id")} and e.actor like 'key:%'
+       and e.at > least(k.revoked_at, k.expires_at) + interval '60 seconds'`,
   ),
 ];

@@ -3,7 +3,7 @@
 // Leaves to others: what receivers saw (campaigns read their logs for that).
 
 import type { Invariant } from "./invariant.ts";
-import { invariant } from "./invariant.ts";
+import { invariant, ofStreams, within } from "./invariant.ts";
 
 /** Every invariant of webhooks, deliveries and cursors. */
 export const sinkInvariants: readonly Invariant[] = [
@@ -18,7 +18,7 @@ export const sinkInvariants: readonly Invariant[] = [
        and e.project_id = d.project_id and e.feed = d.feed and e.type = d.type
      where w.id is null or (d.feed is not null and (e.feed is null or d.feed > w.cursor))`,
   ),
-  invariant(
+  ofStreams(
     "I-26 order",
     "of one stream, what was delivered after a later event says so, or the later one does",
     `select x.id as subject, x.seq, 'feed ' || x.feed || ' delivered after ' || x.later as detail
@@ -27,7 +27,8 @@ export const sinkInvariants: readonly Invariant[] = [
          where l.stream_id = d.stream_id and l.webhook_id = d.webhook_id and l.feed > d.feed
            and l.state = 'delivered' and l.ended_at < d.ended_at and not l.out_of_order
          order by l.feed limit 1) l
-       where d.state = 'delivered') x where not x.out_of_order`,
+       where ${within("d.stream_id")}
+       and d.state = 'delivered') x where not x.out_of_order`,
   ),
   invariant(
     "I-26 line",

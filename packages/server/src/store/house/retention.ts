@@ -2,7 +2,8 @@
 // `house`: with attempts, events, usage, reservations, tags, dependencies, dead letters and
 // deliveries.
 // Promises: never a run that anything unfinished still needs: a dependent, a child, a slot, a
-// probe, a delivery or an event that is still to be sent out (I-33); what it was charged stays in
+// probe, a person who has not answered a dead letter, a delivery or an event that is still to be
+// sent out (I-33); what it was charged stays in
 // the sums; the feed's floor rises in the same transaction, so a follower knows when it may have
 // missed something (F-110).
 // Leaves to others: when (services/sweeps-retention.ts), setting the policy (projects.ts).
@@ -29,6 +30,8 @@ const pick = statement(
   "runs_to_remove",
   `with t as (select statement_timestamp() + make_interval(secs => $2::double precision / 1000)
        - make_interval(days => p.retention_days) as until,
+     statement_timestamp() + make_interval(secs => $2::double precision / 1000)
+       - make_interval(days => p.dead_letter_days) as letters,
      least((select min(w.cursor) from signalbox.webhook w where w.project_id = p.id
          and w.deleted_at is null and w.disabled_at is null),
        (select min(c.cursor) from signalbox.sink_cursor c where c.project_id = p.id
@@ -49,6 +52,8 @@ const pick = statement(
        and s.ended_at is null)
      and not exists (select from signalbox.exhaustion x where x.project_id = $1
        and x.probe_run = r.id)
+     and not exists (select from signalbox.dead_letter l where l.run_id = r.id
+       and l.closed_at is null and (t.letters is null or r.finished_at >= t.letters))
    order by r.finished_at, r.id limit $3 for update of r skip locked`,
 );
 const floor = statement(
