@@ -94,10 +94,10 @@ export class Webhooks {
    * Sends nothing until it is enabled again; what happens meanwhile is sent then.
    *
    * @example
-   * await signalbox.webhooks.disable(id, "the receiver moves");
+   * await signalbox.webhooks.disable(id, { reason: "the receiver moves" });
    */
-  disable(id: string, reason: string): Promise<Webhook> {
-    return this.#http.post(`${pathOf(id)}/disable`, { body: { reason } });
+  disable(id: string, options: { reason: string }): Promise<Webhook> {
+    return this.#http.post(`${pathOf(id)}/disable`, { body: options });
   }
 
   /**

@@ -5,6 +5,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
 import type {
   Claim,
   Directive,
@@ -72,6 +73,12 @@ export class Peer {
 
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /** Whether anybody is left who could send something, or has sent what is not read yet. */
+  async isAlone(): Promise<boolean> {
+    const count = promisify(this.#server.getConnections.bind(this.#server));
+    return (await count()) === 0;
   }
 
   report(attemptId: string, kind: Report["kind"]): Report | undefined {

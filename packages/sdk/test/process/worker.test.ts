@@ -149,13 +149,17 @@ describe.skipIf(process.platform !== "linux")("the death of a worker by SIGKILL"
     const attemptId = peer.give({ folder_of: mark });
     await until("the tree has begun", () => tree().length > 1 || statesOf(mark).includes("T"));
     await until("it is kept", () => peer.heartbeats > 1 && foldersOf(mark).length === 1);
+    const supervisors = supervisorsOf(child.pid ?? 0);
+    expect(supervisors).toHaveLength(1);
     child.kill("SIGKILL");
     await until("the tree is gone", () => tree().length === 0);
     await until("the folder is gone", () => foldersOf(mark).length === 0);
     await until("the directive stream is closed", () => peer.streams === 0);
-    const last = peer.heartbeats;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(peer.heartbeats).toBe(last);
+    // Nobody is left who could beat.
+    const isGone = (): boolean =>
+      living("supervisor-main.js").every((pid) => pid !== supervisors[0]);
+    await until("the supervisor is gone", isGone);
+    await until("nobody is connected", () => peer.isAlone());
     expect(peer.report(attemptId, "complete")).toBeUndefined();
   });
 

@@ -2,6 +2,8 @@
 // here; what cannot run (a deadline in the past) is refused with the field's name.
 // Leaves to others: shape of the JSON (`http/schemas`), ids and hashes (engine), rows (store).
 
+import { toTypeId } from "../std/ids.ts";
+import type { Fact } from "./event.ts";
 import { defaultBackoff } from "./limits.ts";
 import { rank } from "./rank.ts";
 import type { Refusal } from "./refusal.ts";
@@ -84,6 +86,21 @@ export function checkNewRun(run: NewRun, at: Instant): Refusal | null {
     return refuseField("deadline_at", "lies before not_before, so the run could never start");
   }
   return null;
+}
+
+/** That it was submitted; `more` is told along. */
+export function submittedFact(spec: NewRun, at: Instant, more: JsonObject = {}): Fact {
+  const { queue, runner, priority, inputSha256, agent, parentRun } = spec;
+  const data = {
+    queue,
+    runner,
+    priority,
+    input_sha256: inputSha256,
+    ...(agent === null ? {} : { agent }),
+    ...(parentRun === null ? {} : { parent_run: toTypeId("run", parentRun) }),
+    ...more,
+  };
+  return { type: "run.submitted", source: "host", at, from: null, to: "pending", data };
 }
 
 /** The pending run a submission becomes. `openDependencies` = those not completed yet. */

@@ -20,8 +20,9 @@ const BYTES_PER_ID = 10; // 4 seed the counter, 6 (of which 42 bits are used) ar
 const POOL_IDS = 256; // one system call for randomness per 256 ids
 const HEX = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
 
-/** Before and after every id: where lists begin. */
+/** Before every id: where lists in order begin. */
 export const nilUuid = "00000000-0000-0000-0000-000000000000";
+/** After every id: where lists that run backward begin. */
 export const lastUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /**

@@ -18,8 +18,9 @@ import { startEmbedded } from "../../src/postgres/index.ts";
 export const isRoot = process.geteuid?.() === 0;
 
 /**
- * Times are promised for a machine that is not busy otherwise (`npm run bench:start` measures them);
- * the rest of the suite keeps this one busy. Ten times as long still tells a wait from a hang.
+ * Times are promised for a machine that is not busy otherwise (`npm run bench:start` measures
+ * them); the rest of the suite keeps this one busy. Ten times as long still tells a wait from a
+ * hang.
  */
 export const busy = (ms: number): number => 10 * ms;
 

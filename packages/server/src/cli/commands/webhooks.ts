@@ -138,7 +138,7 @@ const disable: CommandSpec = {
   act: async (call) => {
     const reason = call.required("reason");
     const disabled = throughDoor(call, usual, ({ client }) =>
-      client.webhooks.disable(call.argument(0), reason),
+      client.webhooks.disable(call.argument(0), { reason }),
     );
     show(call, await disabled);
   },

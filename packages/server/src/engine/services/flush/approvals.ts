@@ -57,6 +57,8 @@ export class ApprovalBook {
   readonly #state: FlushState;
   readonly #before = new Map<string, Approval>();
   readonly #now = new Map<string, Approval>();
+  /** Run → ids of its questions, so that a flush of many runs does not look through all of them. */
+  readonly #idsOf = new Map<string, Set<string>>();
 
   constructor(state: FlushState) {
     this.#state = state;
@@ -66,7 +68,7 @@ export class ApprovalBook {
   hold(approvals: readonly Approval[]): void {
     for (const approval of approvals) {
       this.#before.set(approval.id, approval);
-      this.#now.set(approval.id, approval);
+      this.#keep(approval);
     }
   }
 
@@ -110,19 +112,28 @@ export class ApprovalBook {
     if (pending === null) return [];
     if (isWaiting(now)) {
       const isHeld = isLeased(now) || pending.holdUntil === null;
-      if (!isHeld) this.#now.set(pending.id, { ...pending, holdUntil: null });
+      if (!isHeld) this.#keep({ ...pending, holdUntil: null });
       return [];
     }
     const { approval, fact } = cancelApproval(pending, this.#state.at);
-    this.#now.set(approval.id, approval);
+    this.#keep(approval);
     return [fact];
   }
 
   #pending(runId: string): Approval | null {
-    const found = [...this.#now.values()].find(
-      (one) => one.runId === runId && one.status === "pending",
-    );
-    return found ?? null;
+    return this.#ofRun(runId).find(({ status }) => status === "pending") ?? null;
+  }
+
+  #keep(approval: Approval): void {
+    const { id, runId } = approval;
+    this.#now.set(id, approval);
+    const ids = this.#idsOf.get(runId);
+    if (ids === undefined) this.#idsOf.set(runId, new Set([id]));
+    else ids.add(id);
+  }
+
+  #ofRun(runId: string): Approval[] {
+    return [...(this.#idsOf.get(runId) ?? [])].map((id) => this.#now.get(id) as Approval);
   }
 
   #run(runId: string): Run {
@@ -144,7 +155,7 @@ export class ApprovalBook {
     const may = fence === undefined ? "owner" : standing(run, fence, command, at);
     if (isRefusal(may)) return { refusal: may };
     const key = approvalKey(ask);
-    const ofRun = [...this.#now.values()].filter((one) => one.runId === runId);
+    const ofRun = this.#ofRun(runId);
     const known = ofRun.find((one) => one.key === key && one.status !== "cancelled") ?? null;
     const before = askedBefore(ask, known, this.#pending(runId));
     if (isRefusal(before)) return { refusal: before };
@@ -164,7 +175,7 @@ export class ApprovalBook {
       const { attemptId, fencingToken: token, agent } = run;
       const asker = { id, projectId, runId, attemptId, token, agent, askedSeq: run.lastSeq + 1 };
       const approval = newApproval(ask, asker, state.at, decided);
-      this.#now.set(id, approval);
+      this.#keep(approval);
       // The question goes before the step it causes: after a suspension there is no token.
       state.tell(runId, requestedFact(approval), origin);
     }
@@ -188,7 +199,7 @@ export class ApprovalBook {
     const step = answerApproval(approval, verdict, this.#state.at);
     if (isRefusal(step)) return { refusal: step };
     if (step === null) return this.#answered(runId, approval);
-    this.#now.set(approval.id, step.approval);
+    this.#keep(step.approval);
     this.#state.tell(runId, step.fact, origin);
     this.#step(runId, step.command, origin);
     return this.#answered(runId, approval);
@@ -203,7 +214,7 @@ export class ApprovalBook {
     }
     if (approval.expiresAt <= at) {
       const step = expireApproval(approval, at);
-      this.#now.set(approval.id, step.approval);
+      this.#keep(step.approval);
       this.#state.tell(runId, step.fact, origin);
       this.#step(runId, step.command, origin);
     } else if (approval.holdUntil !== null && approval.holdUntil <= at && isLeased(run)) {
@@ -221,7 +232,7 @@ export class ApprovalBook {
     const result = executeApproval(approval, sha256, at);
     if (result === null) return this.#answered(runId, approval);
     const matches = !isRefusal(result);
-    if (matches) this.#now.set(approval.id, result);
+    if (matches) this.#keep(result);
     const done = { sha256, matches, token: run.fencingToken };
     this.#state.tell(runId, executionFact(approval, done, at), origin);
     return matches ? this.#answered(runId, approval) : { refusal: result };

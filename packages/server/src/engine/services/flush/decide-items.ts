@@ -9,7 +9,7 @@ import type { Refusal } from "../../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../../domain/refusal.ts";
 import { HELD_KEY, isLeased } from "../../../domain/run.ts";
 import type { Run } from "../../../domain/run.ts";
-import { newRun } from "../../../domain/submission.ts";
+import { newRun, submittedFact } from "../../../domain/submission.ts";
 import { toTypeId } from "../../../std/ids.ts";
 import type { Facts } from "./read.ts";
 import { isRenewal } from "./read.ts";
@@ -111,25 +111,7 @@ export function decideSubmit(state: FlushState, facts: Facts, item: SubmitItem):
       spec.concurrencyKey !== null &&
       (facts.keyUse.get(`${item.projectId}/${spec.concurrencyKey}`) ?? 0) >= spec.concurrencyLimit;
     const run = taken ? { ...born, held: born.held | HELD_KEY } : born;
-    state.add(
-      run,
-      {
-        type: "run.submitted",
-        source: "host",
-        at: state.at,
-        from: null,
-        to: "pending",
-        data: {
-          queue: spec.queue,
-          runner: spec.runner,
-          priority: spec.priority,
-          input_sha256: spec.inputSha256,
-          ...(spec.agent === null ? {} : { agent: spec.agent }),
-          ...(spec.parentRun === null ? {} : { parent_run: toTypeId("run", spec.parentRun) }),
-        },
-      },
-      item.origin,
-    );
+    state.add(run, submittedFact(spec, state.at), item.origin);
     const stored = state.runs.get(run.id)?.run as Run;
     return { run: stored, created: true, spec, dependsOn: asked.dependsOn };
   });

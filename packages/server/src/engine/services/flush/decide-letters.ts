@@ -6,7 +6,7 @@
 import type { LetterCommand, LetterEnd } from "../../../domain/dead-letter.ts";
 import { closeLetter } from "../../../domain/dead-letter.ts";
 import { isRefusal } from "../../../domain/refusal.ts";
-import { newRun } from "../../../domain/submission.ts";
+import { newRun, submittedFact } from "../../../domain/submission.ts";
 import { toTypeId } from "../../../std/ids.ts";
 import { notFound } from "./decide-items.ts";
 import type { LetterItem, Outcome } from "./items.ts";
@@ -59,18 +59,7 @@ function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive
     submittedBy: origin.actor,
     redriveOf,
   });
-  const { queue, runner, priority, inputSha256, agent, parentRun } = spec;
-  const data = {
-    queue,
-    runner,
-    priority,
-    input_sha256: inputSha256,
-    ...(agent === null ? {} : { agent }),
-    ...(parentRun === null ? {} : { parent_run: wireId(parentRun) }),
-    redrive_of: wireId(redriveOf),
-  };
-  const fact = { type: "run.submitted", source: "host", at: state.at, from: null, data } as const;
-  state.add(run, { ...fact, to: "pending" }, origin);
+  state.add(run, submittedFact(spec, state.at, { redrive_of: wireId(redriveOf) }), origin);
 }
 
 function answer(end: LetterEnd, repeated: boolean): Outcome {
