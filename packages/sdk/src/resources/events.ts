@@ -18,8 +18,9 @@ export type FollowFeedOptions = FeedFilter & {
   afterFeed?: string;
   signal?: AbortSignal;
   /**
-   * Events that this reader has not seen were removed by retention, or the feed was restored from an
-   * older state: read anew what you know, then the feed goes on. Without it the iteration throws a `SignalboxError` with code `resync`.
+   * Events that this reader has not seen were removed by retention, or the feed was restored from
+   * an older state: read anew what you know, then the feed goes on. Without it the iteration throws
+   * a `SignalboxError` with code `resync`.
    */
   onResync?: (notice: Resync) => void;
 };

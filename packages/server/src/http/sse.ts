@@ -1,8 +1,8 @@
 // Server-sent events: an async iterable of frames as a response that lives until one side ends it.
 // Promises: frames are pulled, so a slow reader costs this process one frame and the socket's
 // buffer; a reader that takes nothing for 30 s, or has more than 1 MiB waiting, is closed and
-// resumes with `Last-Event-ID`; a comment every 15 s, and then one whose key or session has ended is
-// cut; nothing is left behind when the client goes.
+// resumes with `Last-Event-ID`; a comment every 15 s, and then one whose key or session has ended
+// is cut; nothing is left behind when the client goes.
 // Leaves to others: what is streamed and from where (`routes/`, engine), headers of every answer.
 
 import type { ServerResponse } from "node:http";

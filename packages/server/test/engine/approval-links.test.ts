@@ -61,7 +61,7 @@ describe("callback links", () => {
     }
   });
 
-  test("is worth nothing once the key that made it has ended, by itself or by a session", async () => {
+  test("is worth nothing once the key behind it has ended, also by a session", async () => {
     const input = { name: "person", roles: ["approver" as const], expiresAt: null };
     const key = ok(await duo.a.createKey(project, input, origin));
     const principal = await duo.a.principal(key.key);

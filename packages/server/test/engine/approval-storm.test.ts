@@ -113,8 +113,12 @@ const pass: Act = async (engine, _town, draw) => {
   return null;
 };
 const acts: readonly Act[] = [
-  ...[claim, claim, claim, ask, ask, ask, ask, answer, answer, answer, byLink, executed],
-  ...[pass, pass, stop],
+  ...Array.from({ length: 4 }, () => [claim, ask, answer]).flat(),
+  byLink,
+  executed,
+  pass,
+  pass,
+  stop,
   (engine, town, draw) => {
     const soft = { reason: null, cascade: false };
     const runId = pick(town.held, draw)?.runId;
@@ -128,7 +132,7 @@ const acts: readonly Act[] = [
     report(engine, town, pick(town.held, draw), { kind: "complete", output: null }),
 ];
 
-test("whatever comes at once, each question is decided once, or the rest refused by name", async () => {
+test("each question is decided once, the rest is refused by name", async () => {
   const codes = new Set<string>();
   let decided = 0;
   for (const seed of SEEDS) {

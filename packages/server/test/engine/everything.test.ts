@@ -52,7 +52,7 @@ test("no project is claimed from or renewed until it is lifted, new ones include
   ]);
 });
 
-test("each of 1,100 projects is told, and what is live in the last of them ends with it", async () => {
+test("each of 1,100 projects is told, and what is live in the last one ends", async () => {
   await duo.owner.query(
     `with p as (insert into signalbox.project (id, name, created_at)
        select gen_random_uuid(), 'crowd-' || n, clock_timestamp() from generate_series(1, 1100) n

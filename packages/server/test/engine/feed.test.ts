@@ -48,7 +48,7 @@ async function followed(project: string, from: { afterFeed: number } & FeedFilte
   return seen;
 }
 
-test("who stands behind the end of a feed that was restored is told so, and hears what comes", async () => {
+test("who stands behind the end of a restored feed is told so, and hears what comes", async () => {
   const project = await duo.project();
   await submitAll(duo.a, project, 3);
   const head = (await all(project, {})).at(-1)?.feed;

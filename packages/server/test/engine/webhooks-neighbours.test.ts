@@ -19,7 +19,7 @@ async function hook(projectId: string, at: Receiver): Promise<void> {
   must(await stage.engine.createWebhook(projectId, { input, owner: true, origin }));
 }
 
-test("a project whose endpoints all hang leaves tries to the others, and warns nobody", async () => {
+test("a project whose endpoints hang leaves tries to others, and warns nobody", async () => {
   const warnings: string[] = [];
   const onWarning = ({ name }: Error): void => void warnings.push(name);
   process.on("warning", onWarning);

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const engine = await startEngine({ connection: scene.connection, version: "1.2.3" });
   const app = createHttp(engine, { logger: silentLogger, version: "1.2.3" });
   second = { engine, app };
-  owner = await openAs(scene.connection, null);
+  owner = await openAs(scene.connection as Parameters<typeof openAs>[0], null);
   // Whoever keeps an answer waits for the lock that the test holds.
   await owner.query(
     `create function signalbox.wait_here() returns trigger language plpgsql as $$

@@ -116,7 +116,7 @@ describe("the cookie", () => {
     expect(cookie).toMatch(/^__Host-signalbox-4400=sbs_.*; Path=\/; .*SameSite=Strict; Secure/);
   });
 
-  test("over https that another host has set writes nothing: only the bound one counts", async () => {
+  test("over https that another host has set writes nothing: the bound one counts", async () => {
     const headers = { host: "localhost", origin: "https://localhost" };
     const reply = await open(await linkOf(scene.keys.operator), headers);
     const bound = setCookie(reply).split(";")[0] ?? "";
