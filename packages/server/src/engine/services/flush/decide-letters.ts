@@ -48,7 +48,8 @@ function commandOf(what: LetterItem["what"]): LetterCommand {
 type Redrive = Extract<LetterItem["what"], { redrive: unknown }>["redrive"];
 
 /** The run that takes the dead letter's place. */
-function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive): void {
+function bear(state: FlushState, item: LetterItem, redrive: Redrive): void {
+  const { id, laneId, spec, fromCheckpoint } = redrive;
   const { projectId, runId: redriveOf, origin } = item;
   const run = newRun(spec, { id, projectId, laneId }, 0, state.at);
   state.letters.specs.push({
@@ -59,6 +60,7 @@ function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive
     submittedBy: origin.actor,
     redriveOf,
   });
+  if (fromCheckpoint) state.letters.carried.push({ runId: redriveOf, became: id });
   const { queue, runner, priority, inputSha256, agent, parentRun } = spec;
   const data = {
     queue,
@@ -68,6 +70,7 @@ function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive
     ...(agent === null ? {} : { agent }),
     ...(parentRun === null ? {} : { parent_run: wireId(parentRun) }),
     redrive_of: wireId(redriveOf),
+    ...(fromCheckpoint ? { from_checkpoint: true } : {}),
   };
   const fact = { type: "run.submitted", source: "host", at: state.at, from: null, data } as const;
   state.add(run, { ...fact, to: "pending" }, origin);
