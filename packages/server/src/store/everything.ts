@@ -72,7 +72,8 @@ const toTell = statement(
   "everything_to_tell",
   `select exists (select from signalbox.everything e where e.id = 1
      and ((e.stopped_at is not null and e.lifted_by is not null)
-       or exists (select from signalbox.project p where p.everything_changes < e.changes))) as some`,
+       or exists (select from signalbox.project p
+         where p.everything_changes < e.changes))) as some`,
 );
 
 /** Whether somebody is left to be told, or a stop to be ended, as the role `house`. */

@@ -160,7 +160,7 @@ function spentRefusal({ status, decidedAt, decidedBy }: Approval): Refusal {
   const byLink = decidedBy?.startsWith("link:") === true;
   const how = byLink ? "This link was used" : "This link is void";
   return refuse("approval_decided", `${how}: the question was ${status} at ${at}.`, {
-    status,
+    decision: status,
     decided_at: at,
     by_link: byLink,
   });

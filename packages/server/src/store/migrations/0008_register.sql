@@ -11,8 +11,8 @@ alter table signalbox.approval
   add column spent_link_digest signalbox.sha256,
   add constraint approval_spent_link check (status <> 'pending' or spent_link_digest is null);
 
--- A stop of everything, and its end, are told to every project in bounded pieces by any server: the
--- row counts its changes, a project knows up to which it was told. It is lifted when all have been.
+-- A stop of everything, and its end, are told to every project in bounded pieces by any server:
+-- the row counts its changes, a project knows up to which it was told. Lifted when all know.
 alter table signalbox.everything
   add column changes bigint not null default 0,
   -- Who lifts it, or lifted it last; while `stopped_at` stands beside them, projects are being told.
