@@ -15,7 +15,7 @@ alter table signalbox.approval
 -- the row counts its changes, a project knows up to which it was told. Lifted when all know.
 alter table signalbox.everything
   add column changes bigint not null default 0,
-  -- Who lifts it, or lifted it last; while `stopped_at` stands beside them, projects are being told.
+  -- Who lifts it, or lifted it last; while `stopped_at` stands beside, projects are being told.
   add column lift_reason text,
   add column lifted_by text,
   -- The request of the last change.
