@@ -42,6 +42,8 @@ export type DeadLetter = {
 
 /** What a redrive does differently. null takes agent or model away. */
 export type RedriveChanges = {
+  /** Take the last checkpoint along: the new run goes on where the dead one stopped. */
+  from_checkpoint?: boolean;
   input?: Json;
   agent?: string | null;
   model?: string | null;

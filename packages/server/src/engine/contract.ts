@@ -297,7 +297,7 @@ export interface Engine extends AccessEngine, WebhookEngine {
     approvalId: string,
     wait: { timeoutMs: number; signal: AbortSignal },
   ): Promise<wire.Approval | null>;
-  approvalByLink(token: string): Promise<wire.Approval | null>;
+  approvalByLink(token: string): Promise<wire.Approval | Refusal | null>;
   agents(projectId: string, filter: AgentFilter, page: PageInput): Promise<wire.Page<wire.Agent>>;
   agent(projectId: string, name: string): Promise<wire.Agent | null>;
   /** Null when there is no such agent. */

@@ -41,6 +41,8 @@ export type BulkWhich = {
 };
 /** What a redrive does differently from the run that failed; null takes an agent or model away. */
 export type RedriveChanges = {
+  /** Takes the checkpoint along. */
+  fromCheckpoint?: true;
   input?: wire.Json;
   agent?: string | null;
   model?: string | null;

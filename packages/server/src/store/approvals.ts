@@ -203,6 +203,8 @@ const changed: readonly Column<ApprovalWrite>[] = [
 const setting = [
   ...moving.map(({ name, as }) => `${name} = n.${name}${as === undefined ? "" : `::${as}`}`),
   "link_digest = case when n.status = 'pending' then a.link_digest end",
+  `spent_link_digest = case when n.status <> 'pending'
+     then coalesce(a.link_digest, a.spent_link_digest) end`,
 ].join(", ");
 const update = statement(
   "update_approvals",
@@ -272,6 +274,22 @@ export async function listApprovals(
     ? runner.query<ApprovalRow>(inbox, values)
     : runner.query<ApprovalRow>(list, [...values, status]));
   return rows.map(approvalOf);
+}
+
+const spent = statement(
+  "spent_link",
+  `select encode(a.spent_link_digest, 'hex') as digest from signalbox.approval a
+   where a.project_id = $1 and a.id = $2`,
+);
+
+/** The digest of the link that a question had when it was decided; null without one. */
+export async function spentLink(
+  runner: Runner,
+  projectId: string,
+  id: string,
+): Promise<string | null> {
+  type Found = { digest: string | null };
+  return (await runner.query<Found>(spent, [projectId, id]))[0]?.digest ?? null;
 }
 
 const link = statement(

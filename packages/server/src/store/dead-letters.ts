@@ -127,6 +127,30 @@ export async function closeLetters(runner: Runner, rows: readonly LetterClose[])
   ]);
 }
 
+/** A run that begins with the checkpoint of the dead letter it was made of. */
+export type CarriedCheckpoint = { readonly runId: string; readonly became: string };
+
+const carry = statement(
+  "carry_checkpoints",
+  `with w as (update signalbox.run n set checkpoint = o.checkpoint
+     from unnest($1::uuid[], $2::uuid[]) as k(run_id, became)
+     join signalbox.run o on o.id = k.run_id
+     where n.id = k.became and n.project_id = o.project_id returning 1)
+   select signalbox.expect(count(*), $3, 'carry checkpoints') from w`,
+);
+
+/**
+ * Gives new runs the checkpoints of the letters they were made of. Concurrency: the letters' runs
+ * are locked, the new ones were inserted before in the same session.
+ */
+export async function carryCheckpoints(
+  runner: Runner,
+  rows: readonly CarriedCheckpoint[],
+): Promise<void> {
+  const values = [rows.map(({ runId }) => runId), rows.map(({ became }) => became), rows.length];
+  await runner.query(carry, values);
+}
+
 const asked = statement(
   "asked_of_runs",
   `select s.run_id, s.queue, s.runner, s.requires, s.agent, s.runtime, s.model, s.account,

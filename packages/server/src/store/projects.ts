@@ -38,8 +38,9 @@ export const projectTables = "signalbox.project p left join signalbox.everything
 
 const insert = statement(
   "insert_project",
-  `with p as (insert into signalbox.project (id, name, created_at, last_seq)
-     values ($1, $2, clock_timestamp(), 1) on conflict (name) do nothing
+  `with p as (insert into signalbox.project (id, name, created_at, last_seq, everything_changes)
+     values ($1, $2, clock_timestamp(), 1,
+       (select e.changes from signalbox.everything e where e.id = 1)) on conflict (name) do nothing
      returning id, name, created_at, stopped_at, stop_reason, stopped_by, last_seq, regulated,
        retention_days, dead_letter_days, feed_floor),
    f as (insert into signalbox.feed_counter (project_id) select id from p)

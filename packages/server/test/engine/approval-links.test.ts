@@ -26,12 +26,22 @@ describe("callback links", () => {
   test("answers once, in the name of whoever made it", async () => {
     const one = await asked(duo.a, project, mine);
     const { token } = ok(await duo.a.linkApproval(project, uuidOf(one), by("ada")));
-    expect((await duo.b.approvalByLink(token))?.id).toBe(one.id);
+    expect(await duo.b.approvalByLink(token)).toMatchObject({ id: one.id });
     expect(await status(uuidOf(one))).toBe("pending");
     const answer = ok((await duo.b.answerByLink(token, yes, origin)) ?? undefined);
     expect(answer).toMatchObject({ status: "approved", decided_by: "link:key:ada" });
-    expect(await duo.b.approvalByLink(token)).toBeNull();
-    expect(await duo.a.answerByLink(token, yes, origin)).toBeNull();
+    const used = { code: "approval_decided", detail: expect.stringMatching(/was used.*approved/) };
+    const no = { kind: "reject", comment: null } as const;
+    for (const again of [
+      await duo.b.approvalByLink(token),
+      await duo.a.answerByLink(token, yes, origin),
+      await duo.a.answerByLink(token, no, origin),
+    ]) {
+      expect(again).toMatchObject(used);
+      // Not by whom, not with which words, nothing of what was asked.
+      expect(JSON.stringify(again)).not.toMatch(/ada|fine|merge/i);
+    }
+    expect(await status(uuidOf(one))).toBe("approved");
   });
 
   test("a newer link replaces it, and it dies with the question", async () => {
@@ -40,7 +50,11 @@ describe("callback links", () => {
     const { token } = ok(await duo.a.linkApproval(project, uuidOf(one), by("ada")));
     expect(await duo.b.answerByLink(old.token, yes, origin)).toBeNull();
     ok(await duo.b.kill(project, mine.runId, "runaway", origin));
-    expect(await duo.b.answerByLink(token, yes, origin)).toBeNull();
+    expect(await duo.b.answerByLink(token, yes, origin)).toMatchObject({
+      code: "approval_decided",
+      detail: expect.stringMatching(/is void.*cancelled/),
+    });
+    expect(await duo.b.approvalByLink(old.token)).toBeNull();
     expect(await duo.a.linkApproval(project, uuidOf(one), by("ada"))).toMatchObject({
       code: "approval_decided",
     });

@@ -112,6 +112,39 @@ describe("a redrive", () => {
     expect(again).toBeUndefined(); // it is for another agent
   });
 
+  test("begins anew, or with the last checkpoint where that is asked for", async () => {
+    const project = await duo.project();
+    const [first = "", second = "", third = ""] = await submitAll(duo.a, project, 3, {
+      maxAttempts: 1,
+    });
+    const claims = await claimUpTo(duo.a, project, 3);
+    const error = { code: "E-DB", message: "no row" };
+    const command = { kind: "fail" as const, error, retryable: true };
+    const items = claims.map((one) => ({
+      ...one,
+      command: { ...command, ...(one.runId === third ? {} : { checkpoint: { page: 7 } }) },
+    }));
+    for (const status of await duo.a.report(project, items, origin)) ok(status);
+    const changes = { fromCheckpoint: true, input: { pr: 8 } } as const;
+    const anew = ok(await redrive(project, first)).run.id;
+    const { id } = ok(await redrive(project, second, changes)).run;
+    const none = ok(await redrive(project, third, { fromCheckpoint: true })).run.id;
+    const checkpointOf = async (run: string) =>
+      (await duo.b.run(project, uuid(run)))?.checkpoint ?? null;
+    expect(await checkpointOf(anew)).toBeNull();
+    expect(await checkpointOf(id)).toEqual({ page: 7 });
+    expect(await checkpointOf(none)).toBeNull();
+    const again = ok(await redrive(project, second, changes));
+    expect([again.run.id, again.created]).toEqual([id, false]);
+    expect(await redrive(project, second)).toMatchObject({ code: "dead_letter_closed" });
+    const [submitted] = (await duo.a.runEvents(project, uuid(id), { order: "asc", limit: 1 }))
+      .items;
+    expect(submitted?.data).toMatchObject({ from_checkpoint: true });
+    const more = await claimUpTo(duo.a, project, 3);
+    expect(more.map((one) => one.runId)).toContain(uuid(id));
+    expect(await checkpointOf(id)).toEqual({ page: 7 });
+  });
+
   test("happens once: the same again finds its run, another is told which it became", async () => {
     const project = await duo.project();
     const [id = ""] = await letters(project, 1);

@@ -104,6 +104,50 @@ test("asked for twice it is told once", async () => {
   expect(types).toEqual(["project.stopped", "project.resumed"]);
 });
 
+test("all of many projects are told in pieces, of the stop and of its end", async () => {
+  await duo.owner.query(
+    `with p as (insert into signalbox.project (id, name, created_at, last_seq)
+         select gen_random_uuid(), 'many-' || n, now(), 0 from generate_series(1, 1203) n
+         returning id)
+       insert into signalbox.feed_counter (project_id) select p.id from p`,
+  );
+  const told = async (type: string): Promise<number> => {
+    const { rows } = await duo.owner.query<{ n: number }>(
+      `select count(*)::integer as n from signalbox.event e join signalbox.project p
+         on p.id = e.stream_id where p.name like 'many-%' and e.type = $1
+         and e.actor = 'test' and e.data ->> 'reason' = $2`,
+      [type, type === "project.stopped" ? "fire" : "out"],
+    );
+    return rows[0]?.n ?? 0;
+  };
+  ok(await duo.a.stopEverything(fire, origin));
+  expect(await told("project.stopped")).toBe(1203);
+  ok(await duo.b.resumeEverything("out", origin));
+  expect(await told("project.resumed")).toBe(1203);
+});
+
+test("a server that dies while it tells leaves the rest, and the lift, to another", async () => {
+  const [one, two] = [await duo.project(), await duo.project()];
+  await submitAll(duo.a, one, 1);
+  ok(await duo.a.stopEverything(fire, origin));
+  // The lift has begun, and nobody has been told.
+  await duo.owner.query(
+    `update signalbox.everything set lift_reason = 'out', lifted_by = 'ada',
+       change_request = 'req-1', changes = changes + 1`,
+  );
+  expect(await claimUpTo(duo.b, one, 1)).toEqual([]);
+  await duo.b.sweepOnce();
+  await expect
+    .poll(async () => (await duo.a.everything()).stopped_at, { timeout: 10_000, interval: 10 })
+    .toBeNull();
+  for (const project of [one, two]) {
+    const page = { afterFeed: 0, limit: 100, type: "project." };
+    const last = (await duo.a.projectEvents(project, page)).items.at(-1);
+    expect(last).toMatchObject({ type: "project.resumed", actor: "ada", request_id: "req-1" });
+  }
+  expect(await claimUpTo(duo.b, one, 1)).toHaveLength(1);
+});
+
 test("a server that dies in between leaves the rest to the next sweep, cancels too", async () => {
   const project = await duo.project();
   const [id = ""] = await submitAll(duo.a, project, 1);

@@ -174,8 +174,10 @@ describe("answering over HTTP", () => {
     const body = { decision: "approve", comment: "by mail" };
     expect((await ask(app, null, `POST ${path}`, { body })).body.status).toBe("approved");
     for (const line of [`GET ${path}`, `POST ${path}`]) {
-      const dead = await ask(app, null, line, { body });
-      expect([dead.status, dead.body.code]).toEqual([404, "not_found"]);
+      const spent = await ask(app, null, line, { body });
+      expect([spent.status, spent.body.code]).toEqual([409, "approval_decided"]);
+      expect(spent.body).toMatchObject({ decision: "approved", by_link: true });
+      expect(spent.text).not.toMatch(/by mail|decided_by|arguments/);
     }
   });
 });

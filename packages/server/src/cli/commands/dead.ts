@@ -154,6 +154,7 @@ const redrive: CommandSpec = {
     { flag: "--model <name>", says: "with this model" },
     { flag: "--priority <n>", says: "0 to 99" },
     { flag: "--max-attempts <n>", says: "attempts, 1 to 100" },
+    { flag: "--from-checkpoint", says: "go on from the last checkpoint instead of anew" },
     ...filterFlags,
     confirmFlag,
   ],
@@ -173,6 +174,7 @@ const redrive: CommandSpec = {
       ...(model && { model }),
       ...(priority !== undefined && { priority }),
       ...(attempts && { max_attempts: attempts }),
+      ...(call.on("fromCheckpoint") && { from_checkpoint: true }),
     };
     const filter = groupOf(call);
     if (isMany(call)) {

@@ -13,7 +13,12 @@ import { alreadyDecided } from "../../domain/approval-answer.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../domain/refusal.ts";
 import { fromTypeId, nilUuid, toTypeId } from "../../std/ids.ts";
-import { linkApproval as storeLink, listApprovals, readApproval } from "../../store/approvals.ts";
+import {
+  linkApproval as storeLink,
+  listApprovals,
+  readApproval,
+  spentLink,
+} from "../../store/approvals.ts";
 import { iso } from "../../store/run-rows.ts";
 import { newLink, splitLink } from "../approval-links.ts";
 import type {
@@ -127,22 +132,45 @@ export async function linkApproval(
   };
 }
 
-/** The pending approval a link stands for; null when it, or the key that made it, has ended. */
-async function linkedApproval(parts: Parts, token: string): Promise<Approval | null> {
+/**
+ * The pending approval a link stands for; null when it stands for none, or when the key that made it
+ * has ended. The link that a question had when it was decided is refused with what became of it, and
+ * nothing else: not by whom, not with which words.
+ */
+async function linkedApproval(parts: Parts, token: string): Promise<Approval | Refusal | null> {
   const split = splitLink(token);
   if (split === null) return null;
   const { projectId, approvalId, secret } = split;
-  const found = await parts.reader.within([projectId], (runner) =>
-    readApproval(runner, projectId, approvalId),
+  const [found, spent] = await parts.reader.within([projectId], (runner) =>
+    Promise.all([
+      readApproval(runner, projectId, approvalId),
+      spentLink(runner, projectId, approvalId),
+    ]),
   );
-  const matches = secretMatches(secret, found?.linkDigest ?? dummyDigest);
-  if (found === null || found.linkDigest === null || !matches) return null;
+  const digest = found?.linkDigest ?? spent;
+  const matches = secretMatches(secret, digest ?? dummyDigest);
+  if (found === null || digest === null || !matches) return null;
+  if (found.linkDigest === null) return spentRefusal(found);
   return (await keyHasEnded(parts, found.linkBy ?? "")) ? null : found;
 }
 
-export async function readByLink(parts: Parts, token: string): Promise<wire.Approval | null> {
+function spentRefusal({ status, decidedAt, decidedBy }: Approval): Refusal {
+  const at = decidedAt === null ? null : iso(decidedAt);
+  const byLink = decidedBy?.startsWith("link:") === true;
+  const how = byLink ? "This link was used" : "This link is void";
+  return refuse("approval_decided", `${how}: the question was ${status} at ${at}.`, {
+    decision: status,
+    decided_at: at,
+    by_link: byLink,
+  });
+}
+
+export async function readByLink(
+  parts: Parts,
+  token: string,
+): Promise<wire.Approval | Refusal | null> {
   const found = await linkedApproval(parts, token);
-  return found === null ? null : shown(found);
+  return found === null || isRefusal(found) ? found : shown(found);
 }
 
 export async function answerByLink(
@@ -152,9 +180,12 @@ export async function answerByLink(
   origin: Origin,
 ): Promise<wire.Approval | Refusal | null> {
   const found = await linkedApproval(parts, token);
-  if (found === null) return null;
+  if (found === null || isRefusal(found)) return found;
   const actor = `link:${found.linkBy}`;
-  return decide(parts, found, verdictOf(answer, actor), { ...origin, actor });
+  const answered = await decide(parts, found, verdictOf(answer, actor), { ...origin, actor });
+  if (!isRefusal(answered) || answered.code !== "approval_decided") return answered;
+  // Somebody was faster: no more is told than to who comes later.
+  return (await linkedApproval(parts, token)) as Refusal | null;
 }
 
 // ---- questions ----------------------------------------------------------------------------------

@@ -35,7 +35,9 @@ export async function redriveAll(
   const items = new Map(
     known.map((runId, index): [string, LetterItem] => {
       const spec = specs[index] as NewRun;
-      const redrive = { id: parts.newId(), laneId: lanes[index] as string, spec };
+      const fromCheckpoint = changes.fromCheckpoint === true;
+      const laneId = lanes[index] as string;
+      const redrive = { id: parts.newId(), laneId, spec, fromCheckpoint };
       return [runId, { kind: "letter", projectId, runId, what: { redrive }, origin }];
     }),
   );

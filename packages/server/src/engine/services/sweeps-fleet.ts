@@ -12,6 +12,7 @@ import { readEstimates } from "../../store/allowances.ts";
 import { doubtfulAgents } from "../../store/agent-queries.ts";
 import type { Runner } from "../../store/db.ts";
 import { agentsWithSlotsToDecide } from "../../store/house/due-slots.ts";
+import { everythingToTell } from "../../store/everything.ts";
 import * as find from "../../store/house/fleet-sweeps.ts";
 import { overspentAllowances, untoldCrossings } from "../../store/quota.ts";
 import { blocksTold, noteBlocks, waitingHeads } from "../../store/run-blocks.ts";
@@ -19,6 +20,7 @@ import { readRuns } from "../../store/runs.ts";
 import { markStale } from "../../store/runtimes.ts";
 import { ensureLanes, readLanes } from "../../store/specs.ts";
 import { record } from "../commands/operate.ts";
+import { tellEverything } from "../commands/stop-everything.ts";
 import type { Parts } from "../parts.ts";
 import { namedBy, readSituation } from "../queries/situation.ts";
 import { houseOrigin } from "./after.ts";
@@ -66,6 +68,8 @@ export class FleetSweeps {
     await this.#slots();
     await this.#overspent();
     await this.#abandoned();
+    // Only what a server left that died: one look, unless there is something to tell.
+    if (await this.#find(everythingToTell)) await tellEverything(this.#parts());
   }
 
   /** What looks at every agent and every lane, and can wait a little longer. */

@@ -60,6 +60,7 @@ export function toChanges(
   looks: Looks,
 ): RedriveChanges | Refusal {
   const { input, agent, model, priority, max_attempts: maxAttempts } = sent;
+  const { from_checkpoint: fromCheckpoint } = sent;
   if (input !== undefined) {
     if (isTooDeep(input, looks)) {
       return refuseField("input", `nests deeper than ${limits.jsonDepth} arrays and objects`);
@@ -69,6 +70,7 @@ export function toChanges(
     }
   }
   return {
+    ...(fromCheckpoint === true ? { fromCheckpoint } : {}),
     ...(input === undefined ? {} : { input }),
     ...(agent === undefined ? {} : { agent }),
     ...(model === undefined ? {} : { model }),

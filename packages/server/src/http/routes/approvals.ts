@@ -1,7 +1,8 @@
 // Approvals as people see them: the inbox, one question, approving, rejecting; and callback links
 // for whoever has no key.
 // Promises: only keys that may approve decide or make links: never a worker's, never an attempt's;
-// a link shows its question and answers it once; a dead link is as absent as one that never was.
+// a link shows its question and answers it once; used, it says what was decided and when, and
+// no more; a link that was replaced is as absent as one that never was.
 // Leaves to others: asking (`run-approvals.ts`), who is first (domain).
 
 import { Type } from "../typebox.ts";
@@ -147,7 +148,11 @@ const showLink = route({
   method: "GET",
   operationId: "getApprovalByLink",
   summary: "What a callback link asks; decides nothing",
-  handle: async ({ engine, params: { token } }) => linked(await engine.approvalByLink(token)),
+  refusals: ["not_found", "approval_decided"],
+  handle: async ({ engine, params: { token } }) => {
+    const found = await engine.approvalByLink(token);
+    return isRefusal(found) ? found : linked(found);
+  },
 });
 
 const answerLink = route({

@@ -66,6 +66,9 @@ export const letterParams = Type.Object({ fingerprint: hex("The group.") }, clos
 
 /** What a redrive may do differently. */
 const changes = {
+  from_checkpoint: Type.Optional(
+    Type.Boolean({ description: "Take the last checkpoint along. Default: begin anew." }),
+  ),
   input: Type.Optional(json("Instead of the input of the run that failed.")),
   agent: Type.Optional(nullable(name("For this agent; null: for any."))),
   model: Type.Optional(nullable(name("With this model; null: with any."))),

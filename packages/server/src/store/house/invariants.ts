@@ -40,7 +40,7 @@ const attemptEnds = attemptStates
 const cancelGrace = `interval '${limits.cancelGraceMs + 5000} milliseconds'`;
 
 /** Those of runs and of the register. */
-export const runInvariants: readonly Invariant[] = [
+const runInvariants: readonly Invariant[] = [
   ofStreams(
     "I-1 tokens",
     "claims of a run carry the tokens 1, 2, 3 …, each after exactly one end of the lease before",

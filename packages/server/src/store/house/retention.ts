@@ -1,11 +1,9 @@
 // Retention: runs that ended longer ago than their project keeps them, removed whole, as the role
-// `house`: with attempts, events, usage, reservations, tags, dependencies, dead letters and
-// deliveries.
+// `house`: with all that is theirs.
 // Promises: never a run that anything unfinished still needs: a dependent, a child, a slot, a
 // probe, a person who has not answered a dead letter, a delivery or an event that is still to be
-// sent out (I-33); what it was charged stays in
-// the sums; the feed's floor rises in the same transaction, so a follower knows when it may have
-// missed something (F-110).
+// sent out (I-33); what it was charged stays in the sums; the feed's floor rises in the same
+// transaction, so a follower knows when it may have missed something (F-110).
 // Leaves to others: when (services/sweeps-retention.ts), setting the policy (projects.ts).
 
 import type { Runner } from "../db.ts";

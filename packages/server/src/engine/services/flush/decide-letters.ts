@@ -48,7 +48,8 @@ function commandOf(what: LetterItem["what"]): LetterCommand {
 type Redrive = Extract<LetterItem["what"], { redrive: unknown }>["redrive"];
 
 /** The run that takes the dead letter's place. */
-function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive): void {
+function bear(state: FlushState, item: LetterItem, redrive: Redrive): void {
+  const { id, laneId, spec, fromCheckpoint } = redrive;
   const { projectId, runId: redriveOf, origin } = item;
   const run = newRun(spec, { id, projectId, laneId }, 0, state.at);
   state.letters.specs.push({
@@ -59,7 +60,12 @@ function bear(state: FlushState, item: LetterItem, { id, laneId, spec }: Redrive
     submittedBy: origin.actor,
     redriveOf,
   });
-  state.add(run, submittedFact(spec, state.at, { redrive_of: wireId(redriveOf) }), origin);
+  if (fromCheckpoint) state.letters.carried.push({ runId: redriveOf, became: id });
+  const more = {
+    redrive_of: wireId(redriveOf),
+    ...(fromCheckpoint ? { from_checkpoint: true } : {}),
+  };
+  state.add(run, submittedFact(spec, state.at, more), origin);
 }
 
 function answer(end: LetterEnd, repeated: boolean): Outcome {

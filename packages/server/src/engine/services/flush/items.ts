@@ -86,7 +86,13 @@ export type LetterItem = {
   readonly what:
     | { readonly discard: { readonly note: string } }
     | {
-        readonly redrive: { readonly id: string; readonly laneId: string; readonly spec: NewRun };
+        readonly redrive: {
+          readonly id: string;
+          readonly laneId: string;
+          readonly spec: NewRun;
+          /** Whether it begins with the letter's checkpoint. */
+          readonly fromCheckpoint: boolean;
+        };
       };
   readonly origin: Origin;
 };

@@ -6,8 +6,13 @@
 import { fingerprintOf } from "../../../domain/fingerprint.ts";
 import { isEnded } from "../../../domain/run.ts";
 import type { LetterEnd } from "../../../domain/dead-letter.ts";
-import type { LetterClose, LetterRow, NewLetter } from "../../../store/dead-letters.ts";
-import { closeLetters, insertLetters } from "../../../store/dead-letters.ts";
+import type {
+  CarriedCheckpoint,
+  LetterClose,
+  LetterRow,
+  NewLetter,
+} from "../../../store/dead-letters.ts";
+import { carryCheckpoints, closeLetters, insertLetters } from "../../../store/dead-letters.ts";
 import type { Runner } from "../../../store/db.ts";
 import type { SpecRow } from "../../../store/specs.ts";
 import { insertRunTags, insertSpecs } from "../../../store/specs.ts";
@@ -19,6 +24,8 @@ export class LetterBook {
   readonly closed: LetterClose[] = [];
   /** Specs of runs that redrives made. */
   readonly specs: SpecRow[] = [];
+  /** Redrives that begin with the checkpoint of their letter. */
+  readonly carried: CarriedCheckpoint[] = [];
 
   hold({ runId, end }: LetterRow): void {
     this.#ends.set(runId, end);
@@ -38,8 +45,9 @@ export class LetterBook {
 /** Writes what the flush has made of dead letters: new ones, closed ones, runs of redrives. */
 export function writeLetters(runner: Runner, state: FlushState, writes: Promise<unknown>[]): void {
   const born = newLetters(state);
-  const { closed, specs } = state.letters;
+  const { closed, specs, carried } = state.letters;
   if (specs.length > 0) writes.push(...writeSpecs(runner, specs));
+  if (carried.length > 0) writes.push(carryCheckpoints(runner, carried));
   if (born.length > 0) writes.push(insertLetters(runner, born));
   if (closed.length > 0) writes.push(closeLetters(runner, closed));
 }
