@@ -118,16 +118,22 @@ async function said(
   }
 }
 
-/** Says what is being tried again, each sentence at most once in ten seconds. */
+/**
+ * Says what is being tried again, each sentence at most once in ten seconds, and ever more rarely
+ * while it goes on: a night without a server is a page, not a book.
+ */
 function complaints(call: Call): (error: unknown) => void {
-  const said = new Map<string, number>();
+  const said = new Map<string, { at: number; pauseMs: number }>();
   return (error) => {
     const fault = error instanceof Error ? error.message : String(error);
     const message = isSignalboxError(error) ? failureOf(error).message : fault;
     const now = performance.now();
-    if (now - (said.get(message) ?? -Infinity) < 10_000) return;
+    const last = said.get(message);
+    const quietMs = last === undefined ? Infinity : now - last.at;
+    if (last !== undefined && quietMs < last.pauseMs) return;
     if (said.size > 100) said.clear();
-    said.set(message, now);
+    const isOld = last === undefined || quietMs > 2 * last.pauseMs;
+    said.set(message, { at: now, pauseMs: isOld ? 10_000 : Math.min(600_000, 2 * last.pauseMs) });
     call.screen.aside(`trying again: ${safeLine(message)}`);
   };
 }
