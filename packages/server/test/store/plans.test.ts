@@ -14,7 +14,7 @@ import type { Parts } from "../../src/engine/parts.ts";
 import type { NewRun } from "../../src/domain/submission.ts";
 import { fromTypeId } from "../../src/std/ids.ts";
 import { dueRuns } from "../../src/store/house/sweeps.ts";
-import { listRuns } from "../../src/store/run-queries.ts";
+import { listRuns } from "../../src/store/run-lists.ts";
 import type { Claimed } from "../engine/duo.ts";
 import { ok } from "../engine/duo.ts";
 import { newRunOf, origin } from "../engine/fixtures.ts";

@@ -1,0 +1,34 @@
+-- 0010: what lists of runs are read by. Each filter of the list leads to its runs in the order of
+-- their ids, newest first, so that a page of a million runs reads a page and not the million.
+-- Indexes on `run` have a price per step (ADR 0008): those here hold a run from the step that brings
+-- it into the state to the one that takes it out, which for ended ones never comes (ADR 0039).
+
+create index run_standing on signalbox.run (project_id, state, id)
+  where state in ('pending', 'completed', 'failed', 'cancelled', 'timeout');
+
+-- A column of its own, since row-level security lets no condition on the inside of JSON use an index.
+alter table signalbox.run
+  add column error_code text collate "C" generated always as (error ->> 'code') stored;
+create index run_error_code on signalbox.run (project_id, error_code, id)
+  where error_code is not null;
+
+create index run_spec_queue on signalbox.run_spec (project_id, queue, run_id);
+create index run_spec_runner on signalbox.run_spec (project_id, runner, run_id)
+  where runner <> 'default';
+create index run_spec_agent on signalbox.run_spec (project_id, agent, run_id)
+  where agent is not null;
+create index run_spec_runtime on signalbox.run_spec (project_id, runtime, run_id)
+  where runtime is not null;
+create index run_spec_workspace on signalbox.run_spec (project_id, workspace_id, run_id)
+  where workspace_id is not null;
+create index run_spec_bot on signalbox.run_spec (project_id, bot_id, run_id)
+  where bot_id is not null;
+create index run_spec_binding on signalbox.run_spec (project_id, binding_id, run_id)
+  where binding_id is not null;
+create index run_spec_event on signalbox.run_spec (project_id, event_id, run_id)
+  where event_id is not null;
+
+-- Who has had a run: neither changes while an attempt lasts, so its updates stay within their page.
+create index attempt_agent on signalbox.attempt (project_id, agent, run_id)
+  where agent is not null;
+create index attempt_runtime on signalbox.attempt (project_id, runtime, run_id);
