@@ -7,6 +7,7 @@ import { budget } from "./budget.ts";
 import { cancelRace } from "./cancel-race.ts";
 import { claims } from "./claims.ts";
 import { curlWorker } from "./curl-worker.ts";
+import { dashboardRuns } from "./dashboard-runs.ts";
 import { emergencyStop } from "./emergency-stop.ts";
 import { exhaustion } from "./exhaustion.ts";
 import { feedWriters } from "./feed-writers.ts";
@@ -65,4 +66,5 @@ export const campaigns: readonly Campaign[] = [
   approvalRace,
   webhookOutage,
   valkeyOutage,
+  dashboardRuns,
 ];

@@ -76,7 +76,13 @@ export type ExhaustedInput = {
 export type RuntimeFilter = { state?: string; agent?: string; label?: [string, string] };
 export type AgentFilter = { status?: string; paused?: boolean };
 export type SlotFilter = { agent?: string; status?: string };
-export type UsageFilter = { from: number; to: number; agent?: string; account?: string };
+export type UsageFilter = {
+  from: number;
+  to: number;
+  agent?: string;
+  account?: string;
+  run?: string;
+};
 
 export type PageInput = { limit: number; cursor: string | null };
 /** Which events of a stream are looked for: all given conditions must hold. */

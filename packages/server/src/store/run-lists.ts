@@ -22,6 +22,7 @@ export const listSettings: Readonly<Record<string, string>> = {
   enable_bitmapscan: "off",
   enable_hashjoin: "off",
   enable_mergejoin: "off",
+  enable_hashagg: "off",
   jit: "off",
 };
 
@@ -46,7 +47,7 @@ const ofSpec = (condition: string): string =>
   `select q.run_id as id from signalbox.run_spec q
      where q.project_id = $1 and q.run_id < $2::uuid and ${condition}`;
 const ofAttempt = (condition: string): string =>
-  `select a.run_id as id from signalbox.attempt a
+  `select distinct a.run_id as id from signalbox.attempt a
      where a.project_id = $1 and a.run_id < $2::uuid and ${condition}`;
 const ofRun = (condition: string): string =>
   `select o.id from signalbox.run o
@@ -57,14 +58,13 @@ const MOST_COMPARED = 10_000;
 /** Runs that one page looks at: some 100 ms of reading. */
 const MOST_LOOKED_AT = 30_000;
 
-/** `ids`: scans that each come in order, one after the other; a run may be named twice. */
-function way(
-  name: string,
-  asked: Way["asked"],
-  ids: readonly string[],
-  isUnordered = false,
-): Way {
-  const all = ids.join("\n   union all ");
+/**
+ * `ids`: scans that each come in order and name a run once; several may name the same. Each has a
+ * limit of its own, by which the planner sees that a part of it is enough.
+ */
+function way(name: string, asked: Way["asked"], ids: readonly string[], isUnordered = false): Way {
+  const each = ids.map((one) => `(${one} order by id desc limit ${MOST_LOOKED_AT})`);
+  const all = each.join("\n   union all ");
   const looked = `(select distinct x.id from (${all}) x, ${everyParameter}
        order by x.id desc limit ${MOST_LOOKED_AT})`;
   return {
@@ -191,7 +191,7 @@ const inState = (state: RunState): string =>
      where o.project_id = $1 and o.state = '${state}' limit $2) x`;
 
 const counts = statement(
-  "count_runs_by_state",
+  "count_states",
   `${(["pending", "completed", "failed", "cancelled", "timeout"] as const)
     .map(inState)
     .join("\n   union all ")}

@@ -1,136 +1,141 @@
-// The live log: every line the run has said, of any number, with follow, pause and search.
-// Promises: only lines in sight exist; following ends when the reader scrolls up and goes on at the
-// end; pausing holds the screen, never the stream; a long line is cut on the screen, not in the
-// download.
-// Leaves to others: what is a line (`log-rows.ts`).
+// The live log: what the run has said, of any length, with follow, pause and search.
+// Promises: only lines in sight exist, and only the events around them are held; following ends
+// when the reader scrolls up and goes on at the end; pausing holds the screen, never the run's log;
+// a search finds over the whole run; a long line is cut on the screen, not in the download.
+// Leaves to others: what is a line (`log-rows.ts`), the window (`event-log.ts`).
 
-import { Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import { plain } from "../../parts/plain.tsx";
+import { numberText } from "../../parts/states.ts";
 import { exact } from "../../parts/when.tsx";
-import type { EventLog } from "./event-log.ts";
-import { LogRows, shownRows } from "./log-rows.ts";
-import type { LogFilter, LogRow } from "./log-rows.ts";
+import { useSignedIn } from "../../session.ts";
+import { download } from "./download.ts";
+import type { EventLog, LogLink, LogView } from "./event-log.ts";
+import { LookFields, PlaceButtons } from "./log-bar.tsx";
+import { LogRows } from "./log-rows.ts";
+import type { LogRow } from "./log-rows.ts";
+import { everything } from "./look.ts";
 
-const none: LogFilter = { text: "", level: "all", tools: true, facts: true };
+type LogProps = { readonly id: string; readonly log: EventLog; readonly view: LogView };
 
-export function Log({ log, name }: { readonly log: EventLog; readonly name: string }) {
-  const [filter, setFilter] = useState(none);
+export function Log({ id, log, view }: LogProps) {
+  const { client } = useSignedIn();
+  const [look, setLook] = useState(everything);
   const [follows, setFollows] = useState(true);
-  const [heldAt, hold] = useState<number | null>(null);
-  // A new run brings a new list of events.
-  const maker = useMemo(() => (log.events, new LogRows()), [log.events]);
-  const rows = maker.take(log.events);
-  const count = heldAt ?? rows.length;
-  const shown = useMemo(
-    // The list grows in place, and its last line may: the log's version says when to look again.
-    () => (log.version < 0 ? [] : shownRows(rows.slice(0, count), filter)),
-    [rows, log.version, filter, count],
-  );
+  const [heldAt, holdAt] = useState<number | null>(null);
+  const [downloaded, setDownloaded] = useState<number | null>(null);
+  // Another run is another log, and another list of rows.
+  const { maker } = useMemo(() => ({ of: log, maker: new LogRows() }), [log]);
+  const rows = maker.take(view.events, view.began);
+  const hold = (isHeld: boolean): void => {
+    holdAt(isHeld ? view.last : null);
+    void log.hold(isHeld);
+  };
+  const follow = (wanted: boolean): void => {
+    setFollows(wanted);
+    if (wanted && (view.hasNewer || heldAt !== null)) hold(false);
+    if (wanted && view.hasNewer) void log.toEnd();
+  };
   return (
     <div className="sb-stack">
       <div className="sb-row">
-        <FilterFields filter={filter} setFilter={setFilter} />
-        <span className="sb-grow" />
-        <Checkbox
-          size="xs"
-          label="Follow"
-          checked={follows}
-          onChange={(event) => setFollows(event.currentTarget.checked)}
+        <LookFields
+          look={look}
+          setLook={(next) => {
+            setLook(next);
+            void log.look(next);
+          }}
         />
-        <Button
-          size="compact-sm"
-          variant="default"
-          onClick={() => hold(heldAt === null ? rows.length : null)}
-        >
-          {heldAt === null ? "Pause" : `Go on (${rows.length - heldAt} new)`}
-        </Button>
-        <Button size="compact-sm" variant="default" onClick={() => download(rows, name)}>
-          Download
-        </Button>
+        <span className="sb-grow" />
+        <PlaceButtons
+          follows={follows}
+          setFollows={follow}
+          missed={heldAt === null ? null : view.last - heldAt}
+          pause={() => hold(true)}
+          goOn={() => hold(false)}
+          toBeginning={() => {
+            setFollows(false);
+            void log.toBeginning();
+          }}
+          downloaded={downloaded}
+          download={() => {
+            setDownloaded(0);
+            void download(client, id, "log", setDownloaded).finally(() => setDownloaded(null));
+          }}
+        />
       </div>
-      <Lines rows={shown} follows={follows && heldAt === null} setFollows={setFollows} />
-      <p className="sb-dim sb-small sb-num" aria-live="off">
-        {shown.length} of {rows.length} lines · {words[log.link]}
-      </p>
+      <Lines
+        rows={rows}
+        view={view}
+        log={log}
+        follows={follows && heldAt === null}
+        setFollows={setFollows}
+      />
+      <Where view={view} />
     </div>
   );
 }
 
-type FilterFieldsProps = {
-  readonly filter: LogFilter;
-  readonly setFilter: (filter: LogFilter) => void;
-};
-
-function FilterFields({ filter, setFilter }: FilterFieldsProps) {
-  return (
-    <>
-      <TextInput
-        size="xs"
-        aria-label="Search the log"
-        placeholder="Search the log"
-        data-search
-        value={filter.text}
-        onChange={(event) => setFilter({ ...filter, text: event.currentTarget.value })}
-      />
-      <NativeSelect
-        size="xs"
-        aria-label="Level"
-        value={filter.level}
-        data={[
-          { value: "all", label: "All levels" },
-          { value: "trouble", label: "Warnings, errors, stderr" },
-        ]}
-        onChange={(event) =>
-          setFilter({ ...filter, level: event.currentTarget.value as LogFilter["level"] })
-        }
-      />
-      <Checkbox
-        size="xs"
-        label="Tool calls"
-        checked={filter.tools}
-        onChange={(event) => setFilter({ ...filter, tools: event.currentTarget.checked })}
-      />
-      <Checkbox
-        size="xs"
-        label="Transitions"
-        checked={filter.facts}
-        onChange={(event) => setFilter({ ...filter, facts: event.currentTarget.checked })}
-      />
-    </>
-  );
-}
-
-const words: Readonly<Record<EventLog["link"], string>> = {
+const words: Readonly<Record<LogLink, string>> = {
   reading: "reading",
   live: "live",
   ended: "the run has ended",
   broken: "the stream broke; load the page again",
 };
 
+/** Which part of the run is in the window. */
+function Where({ view }: { readonly view: LogView }) {
+  const { events, last, link, hasOlder, hasNewer } = view;
+  const [first, end] = [events[0]?.seq ?? "0", events.at(-1)?.seq ?? "0"];
+  const isAll = !hasOlder && !hasNewer;
+  return (
+    <p className="sb-dim sb-small sb-num" aria-live="off" data-last={last}>
+      {isAll
+        ? `${numberText(events.length)} of ${numberText(last)} events`
+        : `events ${numberText(Number(first))} to ${numberText(Number(end))}, ` +
+          `${numberText(events.length)} held, of ${numberText(last)}`}{" "}
+      · {words[link]}
+    </p>
+  );
+}
+
 type LinesProps = {
   readonly rows: readonly LogRow[];
+  readonly view: LogView;
+  readonly log: EventLog;
   readonly follows: boolean;
   readonly setFollows: (follows: boolean) => void;
 };
 
-const LINE_PX = 22;
+const LINE_PX = 20;
+/** Rows from an end of the window at which the next page is asked for. */
+const NEAR = 60;
 /** Keys that scroll away from the end. */
 const upward: ReadonlySet<string> = new Set(["ArrowUp", "PageUp", "Home"]);
 
-function Lines({ rows, follows, setFollows }: LinesProps) {
+function Lines({ rows, view, log, follows, setFollows }: LinesProps) {
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => LINE_PX,
     getItemKey: (index) => rows[index]?.seq ?? index,
-    overscan: 20,
+    overscan: 8,
+    // What is read stays where it is when lines come before it.
+    anchorTo: "end",
   });
   useEffect(() => {
     if (follows && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
-  }, [follows, rows.length, virtual]);
+  }, [follows, rows, virtual]);
+  const items = virtual.getVirtualItems();
+  const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
+  useEffect(() => {
+    if (rows.length === 0 || !follows) {
+      if (first < NEAR) void log.older();
+      if (last >= rows.length - NEAR && view.hasNewer) void log.newer();
+    }
+  }, [first, last, rows, follows, view.hasNewer, view.isReading, log]);
   return (
     <div
       ref={box}
@@ -149,29 +154,48 @@ function Lines({ rows, follows, setFollows }: LinesProps) {
       }}
     >
       <div className="sb-log-body" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ key, index, start }) => {
+        {items.map(({ key, index, start }) => {
           const row = rows[index];
-          if (row === undefined) return null;
-          return (
-            <div
+          return row === undefined ? null : (
+            <Line
               key={key}
-              ref={virtual.measureElement}
-              data-index={index}
-              className={`sb-log-line sb-log-${row.kind}${row.isTrouble ? " sb-log-trouble" : ""}`}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <time dateTime={row.at} title={exact(row.at)}>
-                {row.at.slice(11, 23)}
-              </time>
-              <span className="sb-log-mark">{plain(row.mark)}</span>
-              <LineText row={row} />
-            </div>
+              row={row}
+              index={index}
+              start={start}
+              measure={virtual.measureElement}
+            />
           );
         })}
       </div>
     </div>
   );
 }
+
+type LineProps = {
+  readonly row: LogRow;
+  readonly index: number;
+  readonly start: number;
+  readonly measure: (element: Element | null) => void;
+};
+
+/** One line; drawn again only when it or its place changes. */
+const Line = memo(function Line({ row, index, start, measure }: LineProps) {
+  return (
+    <div
+      ref={measure}
+      data-index={index}
+      data-seq={row.seq}
+      className={`sb-log-line sb-log-${row.kind}${row.isTrouble ? " sb-log-trouble" : ""}`}
+      style={{ transform: `translateY(${start}px)` }}
+    >
+      <time dateTime={row.at} title={exact(row.at)}>
+        {row.at.slice(11, 23)}
+      </time>
+      <span className="sb-log-mark">{plain(row.mark)}</span>
+      <LineText row={row} />
+    </div>
+  );
+});
 
 /** Characters of a line that are drawn before somebody asks for the rest. */
 const FIRST = 2_000;
@@ -195,16 +219,4 @@ function LineText({ row }: { readonly row: LogRow }) {
       )}
     </span>
   );
-}
-
-function download(rows: readonly LogRow[], name: string): void {
-  const lines = rows.map(({ at, mark, text, detail }) => {
-    const more = detail === null ? "" : ` ${JSON.stringify(detail)}`;
-    return `${at} ${mark} ${text.replace(/\n$/, "")}${more}\n`;
-  });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(lines, { type: "text/plain;charset=utf-8" }));
-  link.download = `${name}.log`;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -203,4 +203,12 @@ const explain: CommandSpec = {
     }),
 };
 
-export const runCommands: readonly CommandSpec[] = [list, counts, show, watch, cancel, kill, explain];
+export const runCommands: readonly CommandSpec[] = [
+  list,
+  counts,
+  show,
+  watch,
+  cancel,
+  kill,
+  explain,
+];
