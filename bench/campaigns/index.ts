@@ -7,6 +7,7 @@ import { budget } from "./budget.ts";
 import { cancelRace } from "./cancel-race.ts";
 import { claims } from "./claims.ts";
 import { curlWorker } from "./curl-worker.ts";
+import { dashboardLog } from "./dashboard-log.ts";
 import { dashboardRuns } from "./dashboard-runs.ts";
 import { emergencyStop } from "./emergency-stop.ts";
 import { exhaustion } from "./exhaustion.ts";
@@ -67,4 +68,5 @@ export const campaigns: readonly Campaign[] = [
   webhookOutage,
   valkeyOutage,
   dashboardRuns,
+  dashboardLog,
 ];
