@@ -91,10 +91,15 @@ export class EventLog {
     return this.toEnd();
   }
 
-  /** While held, what comes is counted and not shown. */
-  async hold(isHeld: boolean): Promise<void> {
-    this.#isHeld = isHeld;
-    if (!isHeld && this.#view.hasNewer) await this.toEnd();
+  /** From now on what comes is counted and not shown. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Shows what comes again, from the end of the run. */
+  async goOn(): Promise<void> {
+    this.#isHeld = false;
+    if (this.#view.hasNewer) await this.toEnd();
   }
 
   /** The newest page, and what comes after it. */

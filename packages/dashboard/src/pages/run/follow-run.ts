@@ -10,8 +10,8 @@ import { EventLog } from "./event-log.ts";
 import type { LogView } from "./event-log.ts";
 
 export type RunEvents = {
+  /** Screens look at it by `useLogView`: only what shows it is drawn again with every frame. */
   readonly log: EventLog;
-  readonly view: LogView;
   /** What the house and people did with the run, oldest first. */
   readonly moves: readonly Event[];
 };
@@ -44,8 +44,11 @@ export function useRunEvents(client: Signalbox, id: string): RunEvents {
     const following = follow({ client, id, log: fresh, setMoves });
     return following.stop;
   }, [client, id]);
-  return { log, view: useSyncExternalStore(log.subscribe, log.seen), moves };
+  return { log, moves };
 }
+
+/** The window as it is now. */
+export const useLogView = (log: EventLog): LogView => useSyncExternalStore(log.subscribe, log.seen);
 
 type Following = {
   readonly client: Signalbox;

@@ -1,20 +1,29 @@
-// The bar above a log: what is looked for, where in the run, follow, pause, download.
+// The bar above a log: what is looked for, where in the run, follow, pause.
 // Promises: a search is asked of the server for the whole run, once typing pauses; each control has
 // its words.
-// Leaves to others: the lines (`log.tsx`), the window (`event-log.ts`), the file (`download.ts`).
+// Leaves to others: the lines (`log-lines.tsx`), the window (`event-log.ts`), the file
+// (`download.tsx`).
 
 import { Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { numberText } from "../../parts/states.ts";
+import type { EventLog } from "./event-log.ts";
+import { useLogView } from "./follow-run.ts";
+import { everything } from "./look.ts";
 import type { Look } from "./look.ts";
 
-type FilterProps = { readonly look: Look; readonly setLook: (look: Look) => void };
+type OfLog = { readonly log: EventLog };
 
 const TYPING_MS = 250;
 
-export function LookFields({ look, setLook }: FilterProps) {
-  const [typed, setTyped] = useState(look.text);
+export const LookFields = memo(function LookFields({ log }: OfLog) {
+  const [look, setState] = useState(everything);
+  const [typed, setTyped] = useState("");
+  const setLook = (next: Look): void => {
+    setState(next);
+    void log.look(next);
+  };
   const search = useDebouncedCallback((text: string) => setLook({ ...look, text }), TYPING_MS);
   return (
     <>
@@ -56,23 +65,18 @@ export function LookFields({ look, setLook }: FilterProps) {
       />
     </>
   );
-}
+});
 
 type PlaceProps = {
   readonly follows: boolean;
   readonly setFollows: (follows: boolean) => void;
-  /** Events that came since it was paused; null while it is not. */
-  readonly missed: number | null;
-  readonly pause: () => void;
-  readonly goOn: () => void;
   readonly toBeginning: () => void;
-  /** What a download has read so far; null while there is none. */
-  readonly downloaded: number | null;
-  readonly download: () => void;
+  readonly isHeld: boolean;
+  readonly pause: () => void;
 };
 
-export function PlaceButtons(props: PlaceProps) {
-  const { follows, setFollows, missed, pause, goOn, toBeginning, downloaded, download } = props;
+export const PlaceButtons = memo(function PlaceButtons(props: PlaceProps) {
+  const { follows, setFollows, toBeginning, isHeld, pause } = props;
   return (
     <>
       <Button size="compact-sm" variant="default" onClick={toBeginning}>
@@ -84,12 +88,23 @@ export function PlaceButtons(props: PlaceProps) {
         checked={follows}
         onChange={(event) => setFollows(event.currentTarget.checked)}
       />
-      <Button size="compact-sm" variant="default" onClick={missed === null ? pause : goOn}>
-        {missed === null ? "Pause" : `Go on (${numberText(missed)} new)`}
-      </Button>
-      <Button size="compact-sm" variant="default" disabled={downloaded !== null} onClick={download}>
-        {downloaded === null ? "Download" : `${numberText(downloaded)} read …`}
-      </Button>
+      {isHeld ? null : (
+        <Button size="compact-sm" variant="default" onClick={pause}>
+          Pause
+        </Button>
+      )}
     </>
+  );
+});
+
+type GoOnProps = OfLog & { readonly heldAt: number; readonly goOn: () => void };
+
+/** Ends a pause, and says what came meanwhile. */
+export function GoOn({ log, heldAt, goOn }: GoOnProps) {
+  const { last } = useLogView(log);
+  return (
+    <Button size="compact-sm" variant="default" onClick={goOn}>
+      Go on ({numberText(last - heldAt)} new)
+    </Button>
   );
 }

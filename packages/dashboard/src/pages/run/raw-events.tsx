@@ -6,22 +6,23 @@
 import { Button } from "@mantine/core";
 import type { Json } from "@signalbox/sdk";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { plain } from "../../parts/plain.tsx";
 import { Waiting, Wrong } from "../../parts/quiet.tsx";
 import { numberText } from "../../parts/states.ts";
 import { When } from "../../parts/when.tsx";
 import { useSignedIn } from "../../session.ts";
-import { download } from "./download.ts";
+import { DownloadButton } from "./download.tsx";
+import type { EventLog } from "./event-log.ts";
+import { useLogView } from "./follow-run.ts";
 import { Document } from "./tables.tsx";
 
 const PAGE = 100;
 
-type RawEventsProps = { readonly id: string; /** The newest number. */ readonly last: number };
+type RawEventsProps = { readonly id: string; readonly log: EventLog };
 
-export function RawEvents({ id, last }: RawEventsProps) {
+export function RawEvents({ id, log }: RawEventsProps) {
+  const { last } = useLogView(log);
   const { client, number } = useSignedIn();
-  const [downloaded, setDownloaded] = useState<number | null>(null);
   const asked = useInfiniteQuery({
     queryKey: [number, "run events", id],
     initialPageParam: "",
@@ -52,17 +53,7 @@ export function RawEvents({ id, last }: RawEventsProps) {
         >
           {missing > 0 ? `Show ${numberText(missing)} new` : "Nothing new"}
         </Button>
-        <Button
-          size="compact-sm"
-          variant="default"
-          disabled={downloaded !== null}
-          onClick={() => {
-            setDownloaded(0);
-            void download(client, id, "jsonl", setDownloaded).finally(() => setDownloaded(null));
-          }}
-        >
-          {downloaded === null ? "Download as JSON lines" : `${numberText(downloaded)} read …`}
-        </Button>
+        <DownloadButton id={id} form="jsonl" />
       </div>
       {events.map((event) => (
         <details key={event.seq} className="sb-raw">

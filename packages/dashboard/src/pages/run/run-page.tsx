@@ -43,7 +43,7 @@ export function RunPage() {
 
 function RunView({ run }: { readonly run: Run }) {
   const { client } = useSignedIn();
-  const { log, view, moves } = useRunEvents(client, run.id);
+  const { log, moves } = useRunEvents(client, run.id);
   const { data: attempts = [] } = useAsked({
     of: ["run", run.id, "attempts"],
     ask: (signalbox) => signalbox.runs.attempts(run.id),
@@ -68,7 +68,7 @@ function RunView({ run }: { readonly run: Run }) {
       </Section>
       <RunTabs
         tabs={{
-          log: { label: "Log", show: () => <Log id={run.id} log={log} view={view} /> },
+          log: { label: "Log", show: () => <Log id={run.id} log={log} /> },
           attempts: {
             label: `Attempts (${attempts.length})`,
             show: () => <Attempts attempts={attempts} />,
@@ -77,7 +77,7 @@ function RunView({ run }: { readonly run: Run }) {
           documents: { label: "Input and output", show: () => <Documents run={run} /> },
           children: { label: "Children", show: () => <Children id={run.id} /> },
           history: { label: "Who did what", show: () => <History moves={moves} /> },
-          events: { label: "Events", show: () => <RawEvents id={run.id} last={view.last} /> },
+          events: { label: "Events", show: () => <RawEvents id={run.id} log={log} /> },
           commands: { label: "Commands", show: () => <Commands id={run.id} /> },
         }}
       />

@@ -1,17 +1,23 @@
 // The whole of a run's events as a file: lines as the log shows them, or JSON as the server has it.
 // Promises: everything, whatever is in the window; pages are turned to bytes one by one, so the
 // memory it takes is that of the file.
-// Leaves to others: buttons.
+// Leaves to others: what a line is (`log-rows.ts`).
 
+import { Button } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import type { Event, Signalbox } from "@signalbox/sdk";
+import { memo, useState } from "react";
+import { adviceOn } from "../../parts/advice.ts";
+import { numberText } from "../../parts/states.ts";
+import { useSignedIn } from "../../session.ts";
 import { LogRows } from "./log-rows.ts";
 
 const PAGE = 500;
 
-export type Form = "log" | "jsonl";
+type Form = "log" | "jsonl";
 
 /** Reads everything and hands it to the browser as a file. `read` is told how much there is. */
-export async function download(
+async function download(
   client: Signalbox,
   id: string,
   form: Form,
@@ -48,4 +54,32 @@ function textOf(events: readonly Event[]): string {
       return `${at} ${mark} ${text.replace(/\n$/, "")}${more}\n`;
     })
     .join("");
+}
+
+type DownloadProps = { readonly id: string; readonly form: Form };
+
+/** Reads everything when it is pressed, and says how far it is. */
+export const DownloadButton = memo(function DownloadButton({ id, form }: DownloadProps) {
+  const { client } = useSignedIn();
+  const [read, setRead] = useState<number | null>(null);
+  const label = form === "log" ? "Download" : "Download as JSON lines";
+  const act = async (): Promise<void> => {
+    setRead(0);
+    try {
+      await download(client, id, form, setRead);
+    } catch (error) {
+      tellOf(error);
+    }
+    setRead(null);
+  };
+  return (
+    <Button size="compact-sm" variant="default" disabled={read !== null} onClick={() => void act()}>
+      {read === null ? label : `${numberText(read)} read …`}
+    </Button>
+  );
+});
+
+function tellOf(error: unknown): void {
+  const { title, advice } = adviceOn(error);
+  notifications.show({ title, message: advice, color: "red" });
 }
