@@ -89,7 +89,10 @@ export class Talker {
       return { type: "tool.call.started", data };
     }
     if (kind === 9) {
-      return { type: "tool.call.completed", data: { id: `call-${n - 2}`, name: "bash", result: text } };
+      return {
+        type: "tool.call.completed",
+        data: { id: `call-${n - 2}`, name: "bash", result: text },
+      };
     }
     const stream = kind === 12 ? { stream: "stderr" } : {};
     return line(`${n} ${text}`, stream);
