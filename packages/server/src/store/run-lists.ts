@@ -111,7 +111,7 @@ const ways: readonly Way[] = [
   ]),
   way("agent", ({ agent }) => agent !== null, [ofAttempt("a.agent = $6"), ofSpec("q.agent = $6")]),
   way("runtime", ({ runtime }) => runtime !== null, [
-    ofAttempt("a.runtime = $7"),
+    ofAttempt("a.runtime = $7 and a.runtime <> ''"),
     ofSpec("q.runtime = $7"),
   ]),
   way("state", ({ states }) => states !== null, [
@@ -135,7 +135,7 @@ const ways: readonly Way[] = [
     ],
     true,
   ),
-  way("queue", ({ queue }) => queue !== null, [ofSpec("q.queue = $4")]),
+  way("queue", ({ queue }) => queue !== null, [ofSpec("q.queue = $4 and q.queue <> ''")]),
 ];
 
 /** Down the ids of the project: for no filter, a range of ids or instants, or one without a way. */
@@ -180,10 +180,10 @@ async function shortest(
     open.map(async ({ count }) => (await runner.query<{ n: number }>(count, values))[0]?.n ?? 0),
   );
   const least = Math.min(...lengths);
-  const fits = open.filter(({ isUnordered }, n) =>
+  const taken = open.find(({ isUnordered }, n) =>
     least < MOST_COMPARED ? lengths[n] === least : !isUnordered,
   );
-  return fits[0] ?? plain;
+  return taken ?? plain;
 }
 
 const inState = (state: RunState): string =>

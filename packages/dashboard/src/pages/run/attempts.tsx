@@ -123,7 +123,13 @@ function SideBySide({ attempts }: AttemptsProps) {
               name,
               <Plain key="left" text={one ?? dash} />,
               <Plain key="right" text={other ?? dash} />,
-              one === other ? <span className="sb-dim">same</span> : <strong>differs</strong>,
+              one === other ? (
+                <span key="same" className="sb-dim">
+                  same
+                </span>
+              ) : (
+                <strong key="differs">differs</strong>
+              ),
             ],
           };
         })}
