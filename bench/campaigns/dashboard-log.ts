@@ -125,13 +125,14 @@ async function repetition({ stage, server, browser }: House, n: number): Promise
   const from = talker.last;
   const seconds = stage.size(60, 3);
   let said = 0;
-  const { work, spans, longestTask } = await traced(browser, page, async () => {
+  const { work, elapsed, spans, longestTask } = await traced(browser, page, async () => {
     said = await talker.talk(PER_SECOND, seconds);
   });
   const measuring = page.evaluate<number[]>(frameTimes(stage.size(5_000, 500)));
   await talker.talk(PER_SECOND, stage.size(5, 1));
   const following = await measuring;
-  const isThere = () => page.locator(`[data-last="${talker.last}"]`).count();
+  await talker.send([{ type: "log.line", data: { text: "the last line" } }]);
+  const isThere = () => shown(talker.last).count();
   await until("the newest event on the screen", async () => (await isThere()) > 0, {
     limitMs: 20_000,
   });
@@ -150,6 +151,7 @@ async function repetition({ stage, server, browser }: House, n: number): Promise
     work_per_frame_p50_ms: quantile(work, 0.5),
     work_per_frame_p95_ms: quantile(work, 0.95),
     work_per_frame_most_ms: quantile(work, 1),
+    elapsed_per_frame_p95_ms: quantile(elapsed, 0.95),
     longest_task_ms: longestTask,
     busy_share: work.reduce((sum, one) => sum + one, 0) / spans.reduce((sum, one) => sum + one, 1),
     frame_time_p95_ms: quantile(following, 0.95),
@@ -165,6 +167,10 @@ async function repetition({ stage, server, browser }: House, n: number): Promise
 async function open(stage: Stage): Promise<Play> {
   const server = await stage.startServer();
   const browser = await openBrowser(stage);
+  stage.notes.push(
+    "Work is the time of the main thread's processor by trace, all tasks between two frames; " +
+      "elapsed is the same by the clock on the wall, with what other processes took.",
+  );
   stage.notes.push(
     "The browser draws by software on the cores that also serve and load. Growth is from the " +
       "board of the fleet, signed in, to the end of following.",
@@ -192,6 +198,7 @@ export const dashboardLog: Campaign = {
     work_per_frame_p50_ms: { unit: "ms" },
     work_per_frame_p95_ms: { unit: "ms", most: 16, timed: true, headline: true },
     work_per_frame_most_ms: { unit: "ms" },
+    elapsed_per_frame_p95_ms: { unit: "ms", headline: true },
     longest_task_ms: { unit: "ms" },
     busy_share: { unit: "" },
     frame_time_p95_ms: { unit: "ms" },

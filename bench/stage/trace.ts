@@ -1,7 +1,8 @@
 // A trace of the browser, read: what the main thread of the page did, frame by frame.
 // Promises: a frame is what lies between two beginnings of a frame on the main thread, so a page
-// that draws seldom has few and full ones, and none is diluted; the work of a frame is the time of
-// all tasks in it, whoever asked for them (script, layout, paint, timers, messages, collection).
+// that draws seldom has few and full ones, and none is diluted; the work of a frame is what all
+// tasks in it took, whoever asked for them (script, layout, paint, timers, messages, collection):
+// the thread's own time, and beside it the time that went by, which holds what others took.
 // Leaves to others: what may be (campaigns).
 
 import type { Browser, Page } from "playwright-core";
@@ -13,6 +14,7 @@ type TraceEvent = {
   readonly tid: number;
   readonly ts: number;
   readonly dur?: number;
+  readonly tdur?: number;
   readonly args?: { readonly name?: string };
 };
 
@@ -36,8 +38,10 @@ export async function traced(browser: Browser, page: Page, act: () => Promise<vo
 }
 
 export type Frames = {
-  /** Milliseconds of work on the main thread, per frame. */
+  /** Milliseconds of work on the main thread, per frame: of its processor. */
   readonly work: number[];
+  /** The same by the clock on the wall. */
+  readonly elapsed: number[];
   /** Milliseconds from the beginning of a frame to that of the next. */
   readonly spans: number[];
   /** The longest single task, in milliseconds. */
@@ -63,15 +67,17 @@ function framesOf(events: readonly TraceEvent[]): Frames {
   const begins = sorted.filter(({ name }) => name === "BeginMainThreadFrame").map(({ ts }) => ts);
   const tasks = sorted.filter(({ name, dur }) => name === "RunTask" && dur !== undefined);
   const work = begins.slice(1).map(() => 0);
+  const elapsed = begins.slice(1).map(() => 0);
   let place = 0;
-  for (const { ts, dur = 0 } of tasks) {
+  for (const { ts, dur = 0, tdur = dur } of tasks) {
     while (place < work.length && (begins[place + 1] ?? Infinity) <= ts + dur) place += 1;
     // A task that holds the beginning of a frame belongs to that frame.
     if (place < work.length && ts + dur >= (begins[place] ?? Infinity)) {
-      work[place] = (work[place] ?? 0) + dur / 1_000;
+      work[place] = (work[place] ?? 0) + tdur / 1_000;
+      elapsed[place] = (elapsed[place] ?? 0) + dur / 1_000;
     }
   }
   const spans = begins.slice(1).map((ts, n) => (ts - (begins[n] ?? ts)) / 1_000);
   const longestTask = Math.max(0, ...tasks.map(({ dur = 0 }) => dur / 1_000));
-  return { work, spans, longestTask };
+  return { work, elapsed, spans, longestTask };
 }

@@ -65,8 +65,8 @@ function Tail({ rows, leave }: TailProps) {
 }
 
 const LINE_PX = 20;
-/** Rows from an end of the window at which the next page is asked for. */
-const NEAR = 60;
+/** So near an end of the window the next page is asked for. */
+const NEAR_PX = 1_200;
 
 type WindowProps = {
   readonly rows: readonly LogRow[];
@@ -98,11 +98,15 @@ function Window({ rows, view, log, up }: WindowProps) {
     }
   }, [rows, view, up, virtual]);
   const items = virtual.getVirtualItems();
-  const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
+  const first = items[0]?.index ?? 0;
   useEffect(() => {
-    if (first < NEAR) void log.older();
-    if (last >= rows.length - NEAR) void log.newer();
-  }, [first, last, rows, view.isReading, log]);
+    const { current } = box;
+    if (current === null || began.current < 0) return;
+    // Where the reader is, not what is drawn: before the first scroll that is the beginning.
+    const { scrollTop, scrollHeight, clientHeight } = current;
+    if (scrollTop < NEAR_PX) void log.older();
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) void log.newer();
+  }, [first, rows, view.isReading, log]);
   return (
     <div ref={box} className="sb-log" tabIndex={0} role="region" aria-label="Log">
       <div className="sb-log-body" style={{ height: virtual.getTotalSize() }}>
