@@ -22,6 +22,9 @@ export type LogView = {
   readonly last: number;
   /** Counts up whenever the window does not simply go on at its end. */
   readonly began: number;
+  /** Counts up whenever the reader is led to another place, and to which end of the window. */
+  readonly jumps: number;
+  readonly jumpedTo: "beginning" | "end";
   readonly link: LogLink;
   readonly error: unknown;
 };
@@ -42,6 +45,8 @@ export class EventLog {
     isReading: true,
     last: 0,
     began: 0,
+    jumps: 0,
+    jumpedTo: "end",
     link: "reading",
     error: null,
   };
@@ -125,6 +130,8 @@ export class EventLog {
         hasOlder: this.#olderCursor !== null,
         hasNewer: !isEnd && next !== null,
         began: this.#view.began + 1,
+        jumps: this.#view.jumps + 1,
+        jumpedTo: isEnd ? "end" : "beginning",
       };
     });
     await this.#catchUp();

@@ -86,22 +86,23 @@ function Window({ rows, view, log, up }: WindowProps) {
     // What is read stays where it is when lines come before it.
     anchorTo: "end",
   });
-  const began = useRef(-1);
+  const placed = useRef(-1);
   useLayoutEffect(() => {
-    // At the end when it was followed until now; at the top of a part that was jumped to.
-    if (began.current >= 0 || rows.length === 0) return;
-    began.current = view.began;
-    if (view.hasNewer) virtual.scrollToOffset(0);
+    if (placed.current === view.jumps || rows.length === 0) return;
+    // Where it was followed until now; later, where the reader asked to be.
+    const by = placed.current < 0 ? up : 0;
+    placed.current = view.jumps;
+    if (view.jumpedTo === "beginning") virtual.scrollToOffset(0);
     else {
       virtual.scrollToIndex(rows.length - 1, { align: "end" });
-      if (up > 0) virtual.scrollBy(-up);
+      if (by > 0) virtual.scrollBy(-by);
     }
-  }, [rows, view, up, virtual]);
+  }, [rows, view.jumps, view.jumpedTo, up, virtual]);
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   useEffect(() => {
     const { current } = box;
-    if (current === null || began.current < 0) return;
+    if (current === null || placed.current < 0) return;
     // Where the reader is, not what is drawn: before the first scroll that is the beginning.
     const { scrollTop, scrollHeight, clientHeight } = current;
     if (scrollTop < NEAR_PX) void log.older();
