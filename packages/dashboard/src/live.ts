@@ -26,10 +26,7 @@ const stale: readonly (readonly [string, readonly Subject[]])[] = [
   ["slot.", ["agents"]],
 ];
 
-/** What people watch is asked for this often at most, and everything else once a second. */
-const WATCHED_MS = 250;
 const COALESCE_MS = 1_000;
-const watched: ReadonlySet<Subject> = new Set(["run", "runs"]);
 const AGAIN_MS = 10_000;
 
 export type Link = "connecting" | "live" | "away";
@@ -107,6 +104,10 @@ async function alone(name: string, signal: AbortSignal, work: () => Promise<void
   // Refused when the page is left while it waits.
   await navigator.locks.request(name, { signal }, work).catch(() => undefined);
 }
+
+/** What people watch is asked for this often at most, and everything else once a second. */
+const WATCHED_MS = 250;
+const watched: ReadonlySet<Subject> = new Set(["run", "runs"]);
 
 /**
  * Collects subjects: the first is passed on at once, what follows together after a while, and never

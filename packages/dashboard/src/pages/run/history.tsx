@@ -21,7 +21,7 @@ export function History({ moves }: { readonly moves: readonly Event[] }) {
   return (
     <Table
       name="Who did what"
-      heads={["#", "When", "On whose account", "Who", "What", "Why", "Request"]}
+      heads={["#", "When", "Done by", "Who", "What", "Why", "Request"]}
       figures={[0]}
       rows={moves.toReversed().map((event) => ({
         key: event.seq,
@@ -52,7 +52,10 @@ export function History({ moves }: { readonly moves: readonly Event[] }) {
 }
 
 function whyOf({ data }: Event): string {
-  const { reason, message, cause, note } = data;
-  const said = [reason, message, note, cause].find((one) => typeof one === "string");
+  const { reason, message, cause, note, error } = data;
+  const broke = error !== null && typeof error === "object" && !Array.isArray(error) ? error : {};
+  const said = [reason, message, note, broke?.["message"], cause].find(
+    (one) => typeof one === "string",
+  );
   return typeof said === "string" ? said.slice(0, 500) : dash;
 }
