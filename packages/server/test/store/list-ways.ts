@@ -52,7 +52,7 @@ export const listWays: Readonly<Record<string, ListWay>> = {
     filter: { runtime: "w2" },
     by: ["attempt by attempt_runtime", "run_spec by run_spec_runtime"],
   },
-  list_runs_by_state: { filter: { states: ["failed"] }, by: ["run by run_standing"] },
+  list_runs_by_state: { filter: { states: ["failed"] }, by: ["run by run_failed"] },
   list_runs_by_runner: { filter: { runner: "runner 1" }, by: ["run_spec by run_spec_runner"] },
   list_runs_by_queue: { filter: { queue: "queue 1" }, by: ["run_spec by run_spec_queue"] },
   list_runs_by_finish: {

@@ -3,8 +3,11 @@
 -- Indexes on `run` have a price per step (ADR 0008): those here hold a run from the step that brings
 -- it into the state to the one that takes it out, which for ended ones never comes (ADR 0039).
 
-create index run_standing on signalbox.run (project_id, state, id)
-  where state in ('pending', 'completed', 'failed', 'cancelled', 'timeout');
+create index run_pending on signalbox.run (project_id, id) where state = 'pending';
+create index run_completed on signalbox.run (project_id, id) where state = 'completed';
+create index run_failed on signalbox.run (project_id, id) where state = 'failed';
+create index run_cancelled on signalbox.run (project_id, id) where state = 'cancelled';
+create index run_timed_out on signalbox.run (project_id, id) where state = 'timeout';
 
 -- A column of its own, since row-level security lets no condition on the inside of JSON use an index.
 alter table signalbox.run
@@ -31,6 +34,9 @@ create index run_spec_event on signalbox.run_spec (project_id, event_id, run_id)
   where event_id is not null;
 
 -- Who has had a run: neither changes while an attempt lasts, so its updates stay within their page.
+alter table signalbox.attempt
+  alter column agent type text collate "C",
+  alter column runtime type text collate "C";
 create index attempt_agent on signalbox.attempt (project_id, agent, run_id)
   where agent is not null;
 create index attempt_runtime on signalbox.attempt (project_id, runtime, run_id)
