@@ -40,7 +40,8 @@ const readBack = (oldest: number): string => `new Promise((resolve) => {
     const seen = new Set();
     let still = 0;
     const step = () => {
-      const lines = [...box.querySelectorAll("[data-seq]")].map(({ dataset }) => Number(dataset.seq));
+      const drawn = [...box.querySelectorAll("[data-seq]")];
+      const lines = drawn.map(({ dataset }) => Number(dataset.seq));
       const before = seen.size;
       for (const seq of lines) seen.add(seq);
       still = seen.size === before ? still + 1 : 0;
@@ -182,7 +183,8 @@ export const dashboardLog: Campaign = {
   name: "dashboard-log",
   row: "run page with 100,000 events, following 200 events/s for 60 s",
   asked:
-    "work per frame p95 ≤ 16 ms and ≤ 2 × an empty page's frame time, growth ≤ 100 MB, nothing lost",
+    "work per frame p95 ≤ 16 ms and ≤ 2 × an empty page's frame time, " +
+    "growth ≤ 100 MB, nothing lost",
   step: "step-5",
   needs: ["chromium"],
   reps: 3,

@@ -140,8 +140,8 @@ export class Runs {
   }
 
   /**
-   * One page of runs, newest first. Of several filters that seldom meet a page looks at 30,000 runs:
-   * it may hold few or none and still have more behind it.
+   * One page of runs, newest first. Of several filters that seldom meet a page looks at 30,000
+   * runs: it may hold few or none and still have more behind it.
    *
    * @example
    * const { items, next_cursor } = await signalbox.runs.list({ state: "failed", limit: 20 });

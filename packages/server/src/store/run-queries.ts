@@ -71,8 +71,8 @@ export type RunDetail = RunView & {
 };
 
 /** The columns of a run as lists show it: `r` the run, `s` its spec. */
-export const viewColumns = `r.id, r.project_id, r.lane_id, r.state, r.end_cause, r.status_reason, s.queue,
-  s.runner, r.priority, coalesce(r.agent, s.agent) as agent,
+export const viewColumns = `r.id, r.project_id, r.lane_id, r.state, r.end_cause, r.status_reason,
+  s.queue, s.runner, r.priority, coalesce(r.agent, s.agent) as agent,
   coalesce(r.runtime, s.runtime) as runtime,
   s.model, s.account, s.requires, s.tags, s.metadata, r.metadata_patch, r.attempts_used,
   r.max_attempts, r.fencing_token, r.attempt_id, r.lease_expires_at, r.cancel_requested_at,

@@ -86,14 +86,15 @@ export async function recordUsage(
 const total = (counter: string): string =>
   `(case when sum(u.${counter}) > ${MOST} then ${MOST} else sum(u.${counter}) end)::bigint
      as ${counter}`;
-const sums = `select u.agent, u.account, u.model, to_char(u.at at time zone 'UTC', 'YYYY-MM-DD') as day,
+const sums = `select u.agent, u.account, u.model,
+     to_char(u.at at time zone 'UTC', 'YYYY-MM-DD') as day,
      count(distinct (u.run_id, u.number))::integer as attempts,
      ${total("input_tokens")}, ${total("output_tokens")}, ${total("cache_read_input_tokens")},
      ${total("reasoning_output_tokens")}, ${total("cost_micros")}, ${total("steps")}
    from signalbox.usage u where u.project_id = $1 and u.at >= $2 and u.at < $3
      and ($4::text is null or u.agent = $4) and ($5::text is null or u.account = $5)`;
-const grouped = `group by u.agent, u.account, u.model, day order by day desc, u.agent, u.account, u.model
-   limit 5000`;
+const grouped = `group by u.agent, u.account, u.model, day
+   order by day desc, u.agent, u.account, u.model limit 5000`;
 const summed = statement("sum_usage", `${sums}\n   ${grouped}`);
 const summedOfRun = statement("sum_usage_of_run", `${sums} and u.run_id = $6\n   ${grouped}`);
 

@@ -60,7 +60,7 @@ describe("the list", () => {
     await own(await claim("d", "bob"), "start");
   });
 
-  test("an agent has the runs it was asked for and those it has, not those it gave back", async () => {
+  test("an agent has the runs it was asked for and has, not what it gave back", async () => {
     expect(await listed("agent=ann")).toEqual([ids.addressed, ids.done]);
     expect(await listed("agent=bob")).toEqual([ids.claimed, ids.failed]);
     expect(await listed("agent=cyd")).toEqual([]);

@@ -2,6 +2,7 @@
 // leads to its runs.
 // Leaves to others: explaining (plans.test.ts).
 
+import { scopeNames } from "../../src/domain/submission.ts";
 import type { ListFilter } from "../../src/store/run-queries.ts";
 
 /** No filter at all. */
@@ -25,23 +26,21 @@ export const everything: ListFilter = {
 
 type ListWay = { readonly filter: Partial<ListFilter>; readonly by: readonly string[] };
 
-const scoped = (scope: string, index: string): ListWay => ({
-  filter: { scopes: { [scope]: "one" } },
-  by: [`run_spec by ${index}`],
-});
-
 /** Statement → its filter and the indexes that it goes by, all of them in order of their ids. */
 export const listWays: Readonly<Record<string, ListWay>> = {
   list_runs_by_parent: {
     filter: { parentRun: "018f0000-0000-7000-8000-000000000001" },
     by: ["run_spec by run_spec_parent"],
   },
-  list_runs_by_conversation_id: scoped("conversation_id", "run_spec_conversation"),
-  list_runs_by_thread_id: scoped("thread_id", "run_spec_thread"),
-  list_runs_by_workspace_id: scoped("workspace_id", "run_spec_workspace"),
-  list_runs_by_bot_id: scoped("bot_id", "run_spec_bot"),
-  list_runs_by_binding_id: scoped("binding_id", "run_spec_binding"),
-  list_runs_by_event_id: scoped("event_id", "run_spec_event"),
+  ...Object.fromEntries(
+    scopeNames.map((scope) => [
+      `list_runs_by_${scope}`,
+      {
+        filter: { scopes: { [scope]: "one" } },
+        by: [`run_spec by run_spec_${scope.replace("_id", "")}`],
+      },
+    ]),
+  ),
   list_runs_by_error: { filter: { errorCode: "boom" }, by: ["run by run_error_code"] },
   list_runs_by_tag: { filter: { tag: "red" }, by: ["run_tag by run_tag_pkey"] },
   list_runs_by_agent: {

@@ -148,9 +148,12 @@ const Line = memo(function Line({ row }: { readonly row: LogRow }) {
 
 /** Characters of a line that are drawn before somebody asks for the rest. */
 const FIRST = 2_000;
+/** And of what a line folds. */
+const LONGEST = 64 * 1024;
 
 function LineText({ row }: { readonly row: LogRow }) {
   const [isWhole, setWhole] = useState(false);
+  const [isOpen, setOpen] = useState(false);
   const text = isWhole ? row.text : row.text.slice(0, FIRST);
   return (
     <span className="sb-log-text">
@@ -161,9 +164,11 @@ function LineText({ row }: { readonly row: LogRow }) {
         </button>
       ) : null}
       {row.detail === null ? null : (
-        <details>
+        <details onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary>{plain(row.text)}</summary>
-          <pre>{plain(JSON.stringify(row.detail, null, 2).slice(0, 64 * 1024))}</pre>
+          {isOpen ? (
+            <pre>{plain(JSON.stringify(row.detail, null, 2).slice(0, LONGEST))}</pre>
+          ) : null}
         </details>
       )}
     </span>

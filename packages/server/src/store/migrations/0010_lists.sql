@@ -1,7 +1,8 @@
 -- 0010: what lists of runs are read by. Each filter of the list leads to its runs in the order of
 -- their ids, newest first, so that a page of a million runs reads a page and not the million.
--- Indexes on `run` have a price per step (ADR 0008): those here hold a run from the step that brings
--- it into the state to the one that takes it out, which for ended ones never comes (ADR 0039).
+-- Indexes on `run` have a price per step (ADR 0008): those here hold a run from the step that
+-- brings it into the state to the one that takes it out, which for ended ones never comes (ADR
+-- 0039).
 
 create index run_pending on signalbox.run (project_id, id) where state = 'pending';
 create index run_completed on signalbox.run (project_id, id) where state = 'completed';
@@ -9,7 +10,8 @@ create index run_failed on signalbox.run (project_id, id) where state = 'failed'
 create index run_cancelled on signalbox.run (project_id, id) where state = 'cancelled';
 create index run_timed_out on signalbox.run (project_id, id) where state = 'timeout';
 
--- A column of its own, since row-level security lets no condition on the inside of JSON use an index.
+-- A column of its own, since row-level security lets no condition on the inside of JSON use an
+-- index.
 alter table signalbox.run
   add column error_code text collate "C" generated always as (error ->> 'code') stored;
 create index run_error_code on signalbox.run (project_id, error_code, id)
