@@ -7,6 +7,10 @@ import { budget } from "./budget.ts";
 import { cancelRace } from "./cancel-race.ts";
 import { claims } from "./claims.ts";
 import { curlWorker } from "./curl-worker.ts";
+import { dashboardLive } from "./dashboard-live.ts";
+import { dashboardLog } from "./dashboard-log.ts";
+import { dashboardPaint } from "./dashboard-paint.ts";
+import { dashboardRuns } from "./dashboard-runs.ts";
 import { emergencyStop } from "./emergency-stop.ts";
 import { exhaustion } from "./exhaustion.ts";
 import { feedWriters } from "./feed-writers.ts";
@@ -65,4 +69,8 @@ export const campaigns: readonly Campaign[] = [
   approvalRace,
   webhookOutage,
   valkeyOutage,
+  dashboardPaint,
+  dashboardRuns,
+  dashboardLog,
+  dashboardLive,
 ];

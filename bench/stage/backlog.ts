@@ -1,9 +1,9 @@
 // A backlog made by SQL: copies of a run that the product itself has made, a hundred thousand and
 // more in seconds.
-// Promises: every row that belongs to the run (spec, attempts, dependencies, events) is copied with
-// it under ids of its own, events get their numbers in the project's feed, and the guards of the
-// tables look at each row; so the register still holds afterwards. Whatever columns a table has are
-// copied: a new one needs no change here.
+// Promises: every row that belongs to the run (spec, tags, attempts, dependencies, events) is copied
+// with it under ids of its own, events get their numbers in the project's feed, and the guards of
+// the tables look at each row; so the register still holds afterwards. Whatever columns a table has
+// are copied: a new one needs no change here.
 // Leaves to others: making the run to copy, vacuuming (embedding.ts).
 
 import type { Register } from "./register.ts";
@@ -12,6 +12,8 @@ export type Copies = {
   count: number;
   /** Gives each copy a concurrency key of its own: this word and the copy's number. */
   key?: string;
+  /** Made so much earlier than the run itself. Milliseconds; default 0. */
+  earlierMs?: number;
 };
 
 /** Rows of one transaction. */
@@ -20,6 +22,7 @@ const CHUNK = 50_000;
 /** What a copy has instead of the template's value: `t` is the template's row, `c` the copy. */
 const replaced: Record<string, Record<string, string>> = {
   run_spec: { run_id: "c.id" },
+  run_tag: { run_id: "c.id" },
   run_dependency: { run_id: "c.id" },
   attempt: { run_id: "c.id", id: "c.attempt_id" },
   run: {
@@ -53,7 +56,8 @@ const moveFeed = `
 
 const columnsOf = `
   select attname as name from pg_attribute
-  where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`;
+  where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+  order by attnum`;
 
 async function copyTable(register: Register, table: string, template: string): Promise<void> {
   const columns = await register.rows<{ name: string }>(columnsOf, [`signalbox.${table}`]);
@@ -72,7 +76,7 @@ async function copyTable(register: Register, table: string, template: string): P
 export async function copyRuns(
   register: Register,
   template: string,
-  { count, key }: Copies,
+  { count, key, earlierMs = 0 }: Copies,
 ): Promise<void> {
   for (let first = 1; first <= count; first += CHUNK) {
     const last = Math.min(count, first + CHUNK - 1);
@@ -83,7 +87,7 @@ export async function copyRuns(
     );
     if (facts === undefined) throw new Error("there is no run to copy");
     const { events, feed, ms } = facts;
-    const startMs = Number(ms) - Math.ceil(count / 10);
+    const startMs = Number(ms) - earlierMs - Math.ceil(count / 10);
     await register.rows(copies(first, last), [count + 1, key ?? null, feed, events, startMs]);
     for (const table of Object.keys(replaced)) await copyTable(register, table, template);
     await register.rows(moveFeed, [template, (last - first + 1) * Number(events)]);

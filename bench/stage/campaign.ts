@@ -8,7 +8,7 @@ import type { Server } from "./server.ts";
 import type { Stage } from "./stage.ts";
 
 /** Under which step of the plan its evidence is kept. */
-export type Step = "step-1" | "step-2" | "step-3" | "step-4";
+export type Step = "step-1" | "step-2" | "step-3" | "step-4" | "step-5";
 
 export type Campaign = {
   /** As on the command line. */

@@ -1,7 +1,8 @@
 // Live: one stream of the project's feed per browser, which says what has to be asked again.
 // Promises: starts where the feed stands and misses nothing after that, also over broken
-// connections (the SDK resumes by number); however many events come, each subject is asked for at
-// most once a second; a server that was away for long is tried again every 10 s.
+// connections (the SDK resumes by number); however many events come, what is watched is asked for
+// four times a second at most and the rest once; a server that was away for long is tried again
+// every 10 s.
 // Leaves to others: showing it (pages), the events of one run (`pages/run/`).
 
 import type { Event, Signalbox } from "@signalbox/sdk";
@@ -46,11 +47,23 @@ export function useLive(): Link {
     if (session === null) return;
     const stop = new AbortController();
     const { number, client, project } = session;
-    const waiting = coalesced((subjects) => {
-      for (const subject of subjects) {
-        void queries.invalidateQueries({ queryKey: [number, subject] });
-      }
-    });
+    const ask = async (subjects: ReadonlySet<Subject>): Promise<void> => {
+      const asked = [...subjects].map((subject) =>
+        queries.invalidateQueries({ queryKey: [number, subject] }),
+      );
+      await Promise.allSettled(asked);
+    };
+    const [soon, later] = [coalesced(ask, WATCHED_MS), coalesced(ask, COALESCE_MS)];
+    const waiting = {
+      add: (subjects: readonly Subject[]): void => {
+        soon.add(subjects.filter((subject) => watched.has(subject)));
+        later.add(subjects.filter((subject) => !watched.has(subject)));
+      },
+      clear: (): void => {
+        soon.clear();
+        later.clear();
+      },
+    };
     /** Of the stream in this tab; null while another tab follows. */
     let own: Link | null = null;
     const hear = (told: Told): void => {
@@ -92,25 +105,43 @@ async function alone(name: string, signal: AbortSignal, work: () => Promise<void
   await navigator.locks.request(name, { signal }, work).catch(() => undefined);
 }
 
-/** Collects subjects: the first is passed on at once, what follows together after a second. */
-function coalesced(pass: (subjects: ReadonlySet<Subject>) => void) {
+/** What people watch is asked for this often at most, and everything else once a second. */
+const WATCHED_MS = 250;
+const watched: ReadonlySet<Subject> = new Set(["run", "runs"]);
+
+/**
+ * Collects subjects: the first is passed on at once, what follows together after a while, and never
+ * before the one before was answered: a slow server is not asked more, it is asked less.
+ */
+function coalesced(pass: (subjects: ReadonlySet<Subject>) => Promise<void>, everyMs: number) {
   let subjects = new Set<Subject>();
   let timer: number | undefined;
+  let isPassing = false;
   let passedAt = 0;
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     timer = undefined;
+    isPassing = true;
     passedAt = performance.now();
     const taken = subjects;
     subjects = new Set();
-    pass(taken);
+    await pass(taken);
+    isPassing = false;
+    arm();
+  };
+  const arm = (): void => {
+    if (isPassing || subjects.size === 0) return;
+    const waitMs = Math.max(50, everyMs - (performance.now() - passedAt));
+    timer ??= window.setTimeout(() => void flush(), waitMs);
   };
   return {
     add: (more: readonly Subject[]) => {
       for (const subject of more) subjects.add(subject);
-      const waitMs = Math.max(100, COALESCE_MS - (performance.now() - passedAt));
-      timer ??= window.setTimeout(flush, waitMs);
+      arm();
     },
-    clear: () => window.clearTimeout(timer),
+    clear: () => {
+      subjects = new Set();
+      window.clearTimeout(timer);
+    },
   };
 }
 

@@ -97,7 +97,7 @@ describe.skipIf(!hasBrowser)("actions", () => {
     await fleet.say("one more thing, said just now");
     await page.getByText("one more thing, said just now").waitFor();
     await page.getByRole("textbox", { name: "Search the log" }).fill("just now");
-    await page.getByText(/^1 of \d+ lines/).waitFor();
+    await page.getByText(/^1 of \d+ events/).waitFor();
     await page.getByRole("textbox", { name: "Search the log" }).fill("");
     const downloading = page.waitForEvent("download");
     await button("Download").click();

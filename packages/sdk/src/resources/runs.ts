@@ -24,6 +24,7 @@ import type {
   Explanation,
   Page,
   Run,
+  RunCounts,
   RunFilter,
   RunStatus,
   RunSubmission,
@@ -35,6 +36,14 @@ export type RunEventQuery = PageQuery & {
   before_seq?: string;
   order?: "asc" | "desc";
   type?: string;
+  /** Only events whose type or data contains this, in any case of letters. */
+  text?: string;
+  /** Only what was written to stderr, or with this level or a worse one. */
+  level?: "warning";
+  /** Only from these. */
+  source?: readonly Event["source"][];
+  /** Without these types; one that ends in a dot is the beginning of types (`tool.call.`). */
+  without?: readonly string[];
 };
 
 export type WaitOptions = {
@@ -107,7 +116,8 @@ export class Runs {
   }
 
   /**
-   * One page of runs, newest first.
+   * One page of runs, newest first. Of several filters that seldom meet a page looks at 30,000
+   * runs: it may hold few or none and still have more behind it.
    *
    * @example
    * const { items, next_cursor } = await signalbox.runs.list({ state: "failed", limit: 20 });
@@ -126,6 +136,17 @@ export class Runs {
     const page = (cursor?: string): Promise<Page<RunSummary>> =>
       this.list(cursor === undefined ? filter : { ...filter, cursor });
     return allItems(page, filter.cursor);
+  }
+
+  /**
+   * How many runs are in which state, each counted up to 10,000.
+   *
+   * @example
+   * const { counts, most } = await signalbox.runs.counts();
+   * const failed = counts.failed === most ? `${most} or more` : counts.failed;
+   */
+  counts(): Promise<RunCounts> {
+    return this.#http.get("/v1/runs/counts");
   }
 
   /**
@@ -258,7 +279,8 @@ export class Runs {
   }
 
   /**
-   * One page of the run's events, forward or backward by `seq`.
+   * One page of the run's events, forward or backward by `seq`. With `text`, `level`, `source` or
+   * `without` a page looks at 50,000 events at most: it may hold few and still have more behind it.
    *
    * @example
    * const { items } = await signalbox.runs.events(id, { order: "desc", limit: 10 });

@@ -5,8 +5,15 @@
 import type { Http } from "../http.ts";
 import type { UsageRow } from "../wire.ts";
 
-/** Which consumption to show. Instants are ISO 8601; default the last 7 days. */
-export type UsageFilter = { from?: string; to?: string; agent?: string; account?: string };
+/** Which consumption to show. Instants are ISO 8601; default the last 7 days, of a run all. */
+export type UsageFilter = {
+  from?: string;
+  to?: string;
+  agent?: string;
+  account?: string;
+  /** Only of this run. */
+  run?: string;
+};
 
 /** `signalbox.usage` */
 export class UsageReport {

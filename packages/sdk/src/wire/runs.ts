@@ -237,6 +237,13 @@ export type RunFilter = {
   text?: string;
 };
 
+/** How many runs of a project are in which state. */
+export type RunCounts = {
+  /** Counted up to here: a count of this size means "this many or more". */
+  most: number;
+  counts: Record<RunState, number>;
+};
+
 export type Page<T> = {
   items: T[];
   has_more: boolean;

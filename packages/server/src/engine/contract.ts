@@ -260,6 +260,8 @@ export interface Engine extends AccessEngine, WebhookEngine {
   // ---- questions
   run(projectId: string, runId: string): Promise<wire.Run | null>;
   runs(projectId: string, filter: RunFilter, page: PageInput): Promise<wire.Page<wire.RunSummary>>;
+  /** How many runs are in which state, each counted up to 10,000. */
+  runCounts(projectId: string): Promise<wire.RunCounts>;
   attempts(projectId: string, runId: string): Promise<wire.Attempt[]>;
   runEvents(projectId: string, runId: string, page: EventPageInput): Promise<wire.Page<wire.Event>>;
   projectEvents(

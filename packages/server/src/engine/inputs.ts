@@ -76,15 +76,33 @@ export type ExhaustedInput = {
 export type RuntimeFilter = { state?: string; agent?: string; label?: [string, string] };
 export type AgentFilter = { status?: string; paused?: boolean };
 export type SlotFilter = { agent?: string; status?: string };
-export type UsageFilter = { from: number; to: number; agent?: string; account?: string };
+export type UsageFilter = {
+  from: number;
+  to: number;
+  agent?: string;
+  account?: string;
+  run?: string;
+};
 
 export type PageInput = { limit: number; cursor: string | null };
+/** Which events of a stream are looked for: all given conditions must hold. */
+export type EventLook = {
+  /** Their type or data contains it, in any case of letters. */
+  text?: string;
+  /** Written to stderr, or of this level or a worse one. */
+  level?: "warning";
+  sources?: readonly wire.Event["source"][];
+  /** Types, or beginnings of types that end in a dot, which they are not of. */
+  without?: readonly string[];
+};
+
 export type EventPageInput = {
   afterSeq?: number;
   beforeSeq?: number;
   order: "asc" | "desc";
   limit: number;
   type?: string;
+  look?: EventLook;
 };
 
 /** What an attempt key (or its child's) opens: one attempt of one run. */

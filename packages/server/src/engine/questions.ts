@@ -19,6 +19,7 @@ import * as fleet from "./queries/fleet.ts";
 import * as follow from "./queries/follow.ts";
 import * as lists from "./queries/lists.ts";
 import { attemptPrincipal } from "./queries/principals.ts";
+import { readRunEvents } from "./queries/run-events.ts";
 import { projectOf } from "./queries/views.ts";
 import * as webhooks from "./queries/webhooks.ts";
 
@@ -32,7 +33,8 @@ export function questionsOf(parts: Parts) {
     run,
     runs: (projectId, filter, page) => lists.readRunPage(parts, projectId, filter, page),
     attempts: (projectId, runId) => lists.readAttempts(parts, projectId, runId),
-    runEvents: (projectId, runId, page) => lists.readRunEvents(parts, projectId, runId, page),
+    runCounts: (projectId) => lists.readRunCounts(parts, projectId),
+    runEvents: (projectId, runId, page) => readRunEvents(parts, projectId, runId, page),
     projectEvents: (projectId, page) => readFeedPage(parts, projectId, page),
     letterGroups: (projectId, filter, page) =>
       deadLetters.readGroups(parts, projectId, filter, page),

@@ -170,6 +170,17 @@ export function uuidTime(uuid: string): number {
   return Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
 }
 
+/**
+ * What no UUIDv7 made at this instant or later comes before. Milliseconds since 1970, whole, ≥ 0.
+ *
+ * @example
+ * uuidFloor(1688096058518); // "01890a5d-ac96-0000-0000-000000000000"
+ */
+export function uuidFloor(ms: number): string {
+  const hex = Math.min(ms, 0xffffffffffff).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /** The number written by `count` digits of `text` from `at` on; -1 if one is not a digit. */
 function readDigits(text: string, at: number, count: number, table: Uint8Array): number {
   const bits = table === HEX_DIGITS ? 4 : 5;

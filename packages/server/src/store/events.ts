@@ -202,6 +202,43 @@ export async function readStream(
   ]);
 }
 
+/** Which events are looked for; null and false ask for nothing. `text` is in lower case. */
+export type StreamLook = {
+  readonly text: string | null;
+  readonly trouble: boolean;
+  readonly sources: readonly string[] | null;
+  readonly without: readonly string[];
+};
+
+const lookedFor = `e.stream_id = $1 and e.seq > $2 and e.seq < $3
+     and ($4::text is null or e.type = $4 or $4 = any (e.also))
+     and ($6::text is null or strpos(lower(e.type || ' ' || coalesce(e.data::text, '')), $6) > 0)
+     and (not $7 or e.data ->> 'stream' = 'stderr'
+       or lower(e.data ->> 'level') = any ('{error,fatal,warn,warning}'))
+     and ($8::text[] is null or e.source = any ($8))
+     and not exists (select from unnest($9::text[]) x where case when right(x, 1) = '.'
+       then starts_with(e.type, x) else e.type = x end)`;
+const searchForward = statement(
+  "search_stream_forward",
+  `select ${eventColumns} from signalbox.event e where ${lookedFor} order by e.seq limit $5`,
+);
+const searchBackward = statement(
+  "search_stream_backward",
+  `select ${eventColumns} from signalbox.event e where ${lookedFor} order by e.seq desc limit $5`,
+);
+
+/** Of the events between two numbers those that are looked for: reads every one in between. */
+export async function searchStream(
+  runner: Runner,
+  streamId: string,
+  page: StreamPage & { readonly look: StreamLook },
+): Promise<StoredEvent[]> {
+  const { after, before, type, limit, look } = page;
+  const what = page.order === "asc" ? searchForward : searchBackward;
+  const asked = [look.text, look.trouble, look.sources, look.without];
+  return runner.query<StoredEvent>(what, [streamId, after, before, type, limit, ...asked]);
+}
+
 /** Whose event it is: of the agent whose attempt it was, else whom its run is for, or its own. */
 export const eventAgent = "coalesce(ea.agent, es.agent, eg.name)";
 export const eventAgentJoins = `left join lateral (select a.agent from signalbox.attempt a

@@ -1,4 +1,4 @@
-// Runs as people and programs read them: one, a page, children, attempts.
+// Runs as people and programs read them: one, its attempts; what a filter of runs means.
 // Promises: read only, every list bounded and ordered by id; the page cursor is a run id, so no
 // row is seen twice or missed; authorisation snapshots never appear in lists.
 // Leaves to others: the wire shape (engine/queries/views.ts).
@@ -70,8 +70,9 @@ export type RunDetail = RunView & {
   usage: { [name: string]: number } | null;
 };
 
-const viewColumns = `r.id, r.project_id, r.lane_id, r.state, r.end_cause, r.status_reason, s.queue,
-  s.runner, r.priority, coalesce(r.agent, s.agent) as agent,
+/** The columns of a run as lists show it: `r` the run, `s` its spec. */
+export const viewColumns = `r.id, r.project_id, r.lane_id, r.state, r.end_cause, r.status_reason,
+  s.queue, s.runner, r.priority, coalesce(r.agent, s.agent) as agent,
   coalesce(r.runtime, s.runtime) as runtime,
   s.model, s.account, s.requires, s.tags, s.metadata, r.metadata_patch, r.attempts_used,
   r.max_attempts, r.fencing_token, r.attempt_id, r.lease_expires_at, r.cancel_requested_at,
@@ -117,7 +118,7 @@ export const filtered = `s.project_id = $1 and s.run_id < $2::uuid
      and ($7::text is null or coalesce(r.runtime, s.runtime) = $7)
      and ($8::text is null or exists (select from signalbox.run_tag t where t.project_id = $1
        and t.tag = $8 and t.run_id = s.run_id))
-     and ($9::text is null or r.error ->> 'code' = $9)
+     and ($9::text is null or r.error_code = $9)
      and ($10::uuid is null or s.parent_run = $10)
      and ($11::timestamptz is null or r.created_at >= $11)
      and ($12::timestamptz is null or r.created_at < $12)
@@ -129,13 +130,6 @@ export const filtered = `s.project_id = $1 and s.run_id < $2::uuid
        case f.key when 'conversation_id' then s.conversation_id when 'thread_id' then s.thread_id
          when 'workspace_id' then s.workspace_id when 'bot_id' then s.bot_id
          when 'binding_id' then s.binding_id when 'event_id' then s.event_id end)`;
-
-const list = statement(
-  "list_runs",
-  `select ${viewColumns} from signalbox.run_spec s join signalbox.run r on r.id = s.run_id
-   where ${filtered}
-   order by s.run_id desc limit $18`,
-);
 
 export type ListFilter = {
   states: readonly string[] | null;
@@ -155,16 +149,6 @@ export type ListFilter = {
   /** Scope → value, or null for "has none". */
   scopes: { readonly [name: string]: string | null };
 };
-
-/** Runs of a project, newest first, before a cursor. */
-export async function listRuns(
-  runner: Runner,
-  projectId: string,
-  filter: ListFilter,
-  page: { before: string; limit: number },
-): Promise<RunView[]> {
-  return runner.query<RunView>(list, [...filterValues(projectId, filter, page.before), page.limit]);
-}
 
 /** The parameters of `filtered`. */
 export function filterValues(projectId: string, filter: ListFilter, before: string): unknown[] {

@@ -86,17 +86,17 @@ export async function recordUsage(
 const total = (counter: string): string =>
   `(case when sum(u.${counter}) > ${MOST} then ${MOST} else sum(u.${counter}) end)::bigint
      as ${counter}`;
-const summed = statement(
-  "sum_usage",
-  `select u.agent, u.account, u.model, to_char(u.at at time zone 'UTC', 'YYYY-MM-DD') as day,
+const sums = `select u.agent, u.account, u.model,
+     to_char(u.at at time zone 'UTC', 'YYYY-MM-DD') as day,
      count(distinct (u.run_id, u.number))::integer as attempts,
      ${total("input_tokens")}, ${total("output_tokens")}, ${total("cache_read_input_tokens")},
      ${total("reasoning_output_tokens")}, ${total("cost_micros")}, ${total("steps")}
    from signalbox.usage u where u.project_id = $1 and u.at >= $2 and u.at < $3
-     and ($4::text is null or u.agent = $4) and ($5::text is null or u.account = $5)
-   group by u.agent, u.account, u.model, day order by day desc, u.agent, u.account, u.model
-   limit 5000`,
-);
+     and ($4::text is null or u.agent = $4) and ($5::text is null or u.account = $5)`;
+const grouped = `group by u.agent, u.account, u.model, day
+   order by day desc, u.agent, u.account, u.model limit 5000`;
+const summed = statement("sum_usage", `${sums}\n   ${grouped}`);
+const summedOfRun = statement("sum_usage_of_run", `${sums} and u.run_id = $6\n   ${grouped}`);
 
 export type UsageSum = {
   agent: string | null;
@@ -112,12 +112,22 @@ export type UsageSum = {
   steps: number | null;
 };
 
+type UsageRange = {
+  readonly from: number;
+  readonly to: number;
+  readonly agent: string | null;
+  readonly account: string | null;
+  readonly run: string | null;
+};
+
 /** Consumption by agent, account, model and day between two instants. */
 export async function sumUsage(
   runner: Runner,
   projectId: string,
-  of: { from: number; to: number; agent: string | null; account: string | null },
+  { from, to, agent, account, run }: UsageRange,
 ): Promise<UsageSum[]> {
-  const values = [projectId, instantText(of.from), instantText(of.to), of.agent, of.account];
-  return runner.query<UsageSum>(summed, values);
+  const values = [projectId, instantText(from), instantText(to), agent, account];
+  return run === null
+    ? runner.query<UsageSum>(summed, values)
+    : runner.query<UsageSum>(summedOfRun, [...values, run]);
 }

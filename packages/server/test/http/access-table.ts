@@ -16,6 +16,7 @@ export const table: { readonly [line: string]: readonly Role[] | "anybody" } = {
   "POST /v1/runs": submitters,
   "POST /v1/runs/batch": submitters,
   "GET /v1/runs": everyone,
+  "GET /v1/runs/counts": everyone,
   "GET /v1/runs/:id": everyone,
   "GET /v1/runs/:id/input": everyone,
   "GET /v1/runs/:id/attempts": everyone,

@@ -61,6 +61,17 @@ export function equivalents(id: string, origin: string): Equivalent[] {
     { what: "Show", cli: cli(`runs show ${id}`), curl: get("") },
     { what: "Why is it not running?", cli: cli(`runs explain ${id}`), curl: get("/explain") },
     {
+      what: "Its attempts",
+      cli: cli(`runs show ${id} --json | jq .attempts`),
+      curl: get("/attempts"),
+    },
+    { what: "Its children", cli: cli(`runs show ${id}`), curl: get("/children") },
+    {
+      what: "Search its events",
+      cli: cli(`runs watch ${id} --json | grep -i 'text'`),
+      curl: get("/events?order=desc&text=text"),
+    },
+    {
       what: "Follow its events",
       cli: cli(`runs watch ${id}`),
       curl: get("/events", "-N -H 'Accept: text/event-stream' "),

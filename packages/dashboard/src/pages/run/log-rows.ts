@@ -1,11 +1,14 @@
-// From events to the lines of a log: joined, folded, filtered.
-// Promises: pure; reads each event once, however often the log grows; pieces of a message become
-// one line, a tool's end is folded into its beginning.
-// Leaves to others: drawing (`log.tsx`), making unseen characters visible (`parts/plain.tsx`).
+// From events to the lines of a log: joined and folded.
+// Promises: pure; reads each event once, however often the window grows at its end; pieces of a
+// message become one line, a tool's end is folded into its beginning; a row that changed is a new
+// one, so that only its line is drawn again.
+// Leaves to others: which events (`event-log.ts`), drawing (`log.tsx`), making unseen characters
+// visible (`parts/plain.tsx`).
 
 import type { Event, Json, JsonObject } from "@signalbox/sdk";
+import { isTrouble } from "./look.ts";
 
-export type LogKind = "line" | "message" | "tool" | "fact" | "other";
+type LogKind = "line" | "message" | "tool" | "fact" | "other";
 
 export type LogRow = {
   readonly seq: string;
@@ -14,49 +17,58 @@ export type LogRow = {
   /** `stderr`, or a level of its own, counts as trouble. */
   readonly isTrouble: boolean;
   readonly mark: string;
-  text: string;
+  readonly text: string;
   /** Opened by a click. */
-  detail: JsonObject | null;
+  readonly detail: JsonObject | null;
 };
 
 /** A message made of pieces is cut here; its events stay whole. */
 const LONGEST = 64 * 1024;
 
-/** Makes rows of events, and goes on where it stopped. */
+/** Makes rows of the events of a window, and goes on where it stopped. */
 export class LogRows {
-  readonly rows: LogRow[] = [];
+  #rows: LogRow[] = [];
   #taken = 0;
-  readonly #tools = new Map<string, LogRow>();
+  #began = -1;
+  /** Where the beginning of a tool call stands. */
+  readonly #tools = new Map<string, number>();
 
-  take(events: readonly Event[]): readonly LogRow[] {
-    for (; this.#taken < events.length; this.#taken += 1) {
-      const event = events[this.#taken];
-      if (event !== undefined) this.#add(event);
+  /** The rows of these events. `began` says whether the list went on or is another one. */
+  take(events: readonly Event[], began: number): readonly LogRow[] {
+    if (began !== this.#began) {
+      this.#began = began;
+      this.#rows = [];
+      this.#taken = 0;
+      this.#tools.clear();
     }
-    return this.rows;
+    if (this.#taken === events.length) return this.#rows;
+    this.#rows = [...this.#rows];
+    for (const event of events.slice(this.#taken)) this.#add(event);
+    this.#taken = events.length;
+    return this.#rows;
   }
 
   #add(event: Event): void {
     const { type, data, attempt } = event;
     const said = textOf(data);
-    if (type === "message.delta") {
-      const last = this.rows.at(-1);
-      if (last?.kind === "message" && last.mark === `#${attempt}` && last.text.length < LONGEST) {
-        last.text += said ?? "";
+    const last = this.#rows.at(-1);
+    if (type === "message.delta" && last?.kind === "message" && last.mark === `#${attempt}`) {
+      if (last.text.length < LONGEST) {
+        this.#rows[this.#rows.length - 1] = { ...last, text: last.text + (said ?? "") };
         return;
       }
     }
     if (type === "tool.call.completed") {
-      const begun = this.#tools.get(toolKey(event));
-      if (begun !== undefined) {
-        begun.detail = { ...begun.detail, completed: data };
-        begun.text += " ✓";
+      const place = this.#tools.get(toolKey(event));
+      const begun = place === undefined ? undefined : this.#rows[place];
+      if (place !== undefined && begun !== undefined) {
+        const detail = { ...begun.detail, completed: data };
+        this.#rows[place] = { ...begun, detail, text: `${begun.text} ✓` };
         return;
       }
     }
-    const row = rowOf(event, said);
-    if (type === "tool.call.started") this.#tools.set(toolKey(event), row);
-    this.rows.push(row);
+    if (type === "tool.call.started") this.#tools.set(toolKey(event), this.#rows.length);
+    this.#rows.push(rowOf(event, said));
   }
 }
 
@@ -91,29 +103,3 @@ const toolKey = ({ data, attempt }: Event): string =>
 /** A word of an event's data; agents may have put anything there. */
 const wordOf = (value: Json | undefined, otherwise: string): string =>
   typeof value === "string" ? value : value === undefined ? otherwise : JSON.stringify(value);
-
-const troubled = new Set(["error", "fatal", "warn", "warning"]);
-
-function isTrouble({ stream, level }: JsonObject): boolean {
-  return stream === "stderr" || (typeof level === "string" && troubled.has(level.toLowerCase()));
-}
-
-export type LogFilter = {
-  readonly text: string;
-  readonly level: "all" | "trouble";
-  readonly tools: boolean;
-  readonly facts: boolean;
-};
-
-export function shownRows(rows: readonly LogRow[], filter: LogFilter): readonly LogRow[] {
-  const { text, level, tools, facts } = filter;
-  if (text === "" && level === "all" && tools && facts) return rows;
-  const wanted = text.toLowerCase();
-  return rows.filter(
-    (row) =>
-      (level === "all" || row.isTrouble) &&
-      (tools || row.kind !== "tool") &&
-      (facts || row.kind !== "fact") &&
-      (wanted === "" || row.text.toLowerCase().includes(wanted)),
-  );
-}

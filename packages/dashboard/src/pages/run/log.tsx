@@ -1,210 +1,105 @@
-// The live log: every line the run has said, of any number, with follow, pause and search.
-// Promises: only lines in sight exist; following ends when the reader scrolls up and goes on at the
-// end; pausing holds the screen, never the stream; a long line is cut on the screen, not in the
-// download.
-// Leaves to others: what is a line (`log-rows.ts`).
+// The live log: what the run has said, of any length, with follow, pause and search.
+// Promises: only lines in sight exist, and only the events around them are held; following ends
+// when the reader scrolls up and goes on at the end; pausing holds the screen, never the run's log;
+// a search finds over the whole run; a long line is cut on the screen, not in the download.
+// Leaves to others: what is a line (`log-rows.ts`), the window (`event-log.ts`).
 
-import { Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { plain } from "../../parts/plain.tsx";
-import { exact } from "../../parts/when.tsx";
-import type { EventLog } from "./event-log.ts";
-import { LogRows, shownRows } from "./log-rows.ts";
-import type { LogFilter, LogRow } from "./log-rows.ts";
+import { useCallback, useMemo, useState } from "react";
+import { numberText } from "../../parts/states.ts";
+import type { EventLog, LogLink, LogView } from "./event-log.ts";
+import { useLogView } from "./follow-run.ts";
+import { DownloadButton } from "./download.tsx";
+import { GoOn, LookFields, PlaceButtons } from "./log-bar.tsx";
+import { Lines } from "./log-lines.tsx";
+import { LogRows } from "./log-rows.ts";
 
-const none: LogFilter = { text: "", level: "all", tools: true, facts: true };
+type LogProps = { readonly id: string; readonly log: EventLog };
 
-export function Log({ log, name }: { readonly log: EventLog; readonly name: string }) {
-  const [filter, setFilter] = useState(none);
+export function Log({ id, log }: LogProps) {
   const [follows, setFollows] = useState(true);
-  const [heldAt, hold] = useState<number | null>(null);
-  // A new run brings a new list of events.
-  const maker = useMemo(() => (log.events, new LogRows()), [log.events]);
-  const rows = maker.take(log.events);
-  const count = heldAt ?? rows.length;
-  const shown = useMemo(
-    // The list grows in place, and its last line may: the log's version says when to look again.
-    () => (log.version < 0 ? [] : shownRows(rows.slice(0, count), filter)),
-    [rows, log.version, filter, count],
+  /** The newest number when it was paused. */
+  const [heldAt, holdAt] = useState<number | null>(null);
+  // What is drawn with every frame stands apart from what is not.
+  const follow = useCallback(
+    (wanted: boolean) => {
+      setFollows(wanted);
+      if (wanted) holdAt(null);
+      if (wanted) void log.goOn();
+    },
+    [log],
   );
+  const pause = useCallback(() => {
+    holdAt(log.seen().last);
+    log.hold();
+  }, [log]);
+  const goOn = useCallback(() => {
+    holdAt(null);
+    void log.goOn();
+  }, [log]);
+  const toBeginning = useCallback(() => {
+    setFollows(false);
+    void log.toBeginning();
+  }, [log]);
+  const stop = useCallback(() => setFollows(false), []);
   return (
     <div className="sb-stack">
       <div className="sb-row">
-        <FilterFields filter={filter} setFilter={setFilter} />
+        <LookFields log={log} />
         <span className="sb-grow" />
-        <Checkbox
-          size="xs"
-          label="Follow"
-          checked={follows}
-          onChange={(event) => setFollows(event.currentTarget.checked)}
+        <PlaceButtons
+          follows={follows}
+          setFollows={follow}
+          toBeginning={toBeginning}
+          isHeld={heldAt !== null}
+          pause={pause}
         />
-        <Button
-          size="compact-sm"
-          variant="default"
-          onClick={() => hold(heldAt === null ? rows.length : null)}
-        >
-          {heldAt === null ? "Pause" : `Go on (${rows.length - heldAt} new)`}
-        </Button>
-        <Button size="compact-sm" variant="default" onClick={() => download(rows, name)}>
-          Download
-        </Button>
+        {heldAt === null ? null : <GoOn log={log} heldAt={heldAt} goOn={goOn} />}
+        <DownloadButton id={id} form="log" />
       </div>
-      <Lines rows={shown} follows={follows && heldAt === null} setFollows={setFollows} />
-      <p className="sb-dim sb-small sb-num" aria-live="off">
-        {shown.length} of {rows.length} lines · {words[log.link]}
-      </p>
+      <Shown log={log} follows={follows && heldAt === null} stop={stop} />
     </div>
   );
 }
 
-type FilterFieldsProps = {
-  readonly filter: LogFilter;
-  readonly setFilter: (filter: LogFilter) => void;
+type ShownProps = {
+  readonly log: EventLog;
+  readonly follows: boolean;
+  readonly stop: () => void;
 };
 
-function FilterFields({ filter, setFilter }: FilterFieldsProps) {
+/** What moves with every frame. */
+function Shown({ log, follows, stop }: ShownProps) {
+  const view = useLogView(log);
+  // Another run is another log, and another list of rows.
+  const { maker } = useMemo(() => ({ of: log, maker: new LogRows() }), [log]);
+  const rows = maker.take(view.events, view.began);
   return (
     <>
-      <TextInput
-        size="xs"
-        aria-label="Search the log"
-        placeholder="Search the log"
-        data-search
-        value={filter.text}
-        onChange={(event) => setFilter({ ...filter, text: event.currentTarget.value })}
-      />
-      <NativeSelect
-        size="xs"
-        aria-label="Level"
-        value={filter.level}
-        data={[
-          { value: "all", label: "All levels" },
-          { value: "trouble", label: "Warnings, errors, stderr" },
-        ]}
-        onChange={(event) =>
-          setFilter({ ...filter, level: event.currentTarget.value as LogFilter["level"] })
-        }
-      />
-      <Checkbox
-        size="xs"
-        label="Tool calls"
-        checked={filter.tools}
-        onChange={(event) => setFilter({ ...filter, tools: event.currentTarget.checked })}
-      />
-      <Checkbox
-        size="xs"
-        label="Transitions"
-        checked={filter.facts}
-        onChange={(event) => setFilter({ ...filter, facts: event.currentTarget.checked })}
-      />
+      <Lines rows={rows} view={view} log={log} follows={follows} stop={stop} />
+      <Where view={view} />
     </>
   );
 }
 
-const words: Readonly<Record<EventLog["link"], string>> = {
+const words: Readonly<Record<LogLink, string>> = {
   reading: "reading",
   live: "live",
   ended: "the run has ended",
   broken: "the stream broke; load the page again",
 };
 
-type LinesProps = {
-  readonly rows: readonly LogRow[];
-  readonly follows: boolean;
-  readonly setFollows: (follows: boolean) => void;
-};
-
-const LINE_PX = 22;
-/** Keys that scroll away from the end. */
-const upward: ReadonlySet<string> = new Set(["ArrowUp", "PageUp", "Home"]);
-
-function Lines({ rows, follows, setFollows }: LinesProps) {
-  const box = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => LINE_PX,
-    getItemKey: (index) => rows[index]?.seq ?? index,
-    overscan: 20,
-  });
-  useEffect(() => {
-    if (follows && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
-  }, [follows, rows.length, virtual]);
+/** Which part of the run is in the window. */
+function Where({ view }: { readonly view: LogView }) {
+  const { events, last, link, hasOlder, hasNewer } = view;
+  const [first, end] = [events[0]?.seq ?? "0", events.at(-1)?.seq ?? "0"];
+  const isAll = !hasOlder && !hasNewer;
   return (
-    <div
-      ref={box}
-      className="sb-log"
-      tabIndex={0}
-      role="region"
-      aria-label="Log"
-      onWheel={(event) => {
-        if (event.deltaY < 0 && follows) setFollows(false);
-      }}
-      onTouchMove={() => {
-        if (follows) setFollows(false);
-      }}
-      onKeyDown={({ key }) => {
-        if (follows && upward.has(key)) setFollows(false);
-      }}
-    >
-      <div className="sb-log-body" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ key, index, start }) => {
-          const row = rows[index];
-          if (row === undefined) return null;
-          return (
-            <div
-              key={key}
-              ref={virtual.measureElement}
-              data-index={index}
-              className={`sb-log-line sb-log-${row.kind}${row.isTrouble ? " sb-log-trouble" : ""}`}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <time dateTime={row.at} title={exact(row.at)}>
-                {row.at.slice(11, 23)}
-              </time>
-              <span className="sb-log-mark">{plain(row.mark)}</span>
-              <LineText row={row} />
-            </div>
-          );
-        })}
-      </div>
-    </div>
+    <p className="sb-dim sb-small sb-num" aria-live="off" data-last={last}>
+      {isAll
+        ? `${numberText(events.length)} of ${numberText(last)} events`
+        : `events ${numberText(Number(first))} to ${numberText(Number(end))}, ` +
+          `${numberText(events.length)} held, of ${numberText(last)}`}{" "}
+      · {words[link]}
+    </p>
   );
-}
-
-/** Characters of a line that are drawn before somebody asks for the rest. */
-const FIRST = 2_000;
-
-function LineText({ row }: { readonly row: LogRow }) {
-  const [isWhole, setWhole] = useState(false);
-  const text = isWhole ? row.text : row.text.slice(0, FIRST);
-  return (
-    <span className="sb-log-text">
-      {row.detail === null ? <bdi>{plain(text.replace(/\n$/, ""))}</bdi> : null}
-      {row.text.length > FIRST ? (
-        <button type="button" className="sb-more" onClick={() => setWhole(!isWhole)}>
-          {isWhole ? "less" : `… ${row.text.length - FIRST} more characters`}
-        </button>
-      ) : null}
-      {row.detail === null ? null : (
-        <details>
-          <summary>{plain(row.text)}</summary>
-          <pre>{plain(JSON.stringify(row.detail, null, 2).slice(0, 64 * 1024))}</pre>
-        </details>
-      )}
-    </span>
-  );
-}
-
-function download(rows: readonly LogRow[], name: string): void {
-  const lines = rows.map(({ at, mark, text, detail }) => {
-    const more = detail === null ? "" : ` ${JSON.stringify(detail)}`;
-    return `${at} ${mark} ${text.replace(/\n$/, "")}${more}\n`;
-  });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(lines, { type: "text/plain;charset=utf-8" }));
-  link.download = `${name}.log`;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -19,9 +19,12 @@ import { moneyText, runLooks } from "../../parts/states.ts";
 import { Countdown, Took, When } from "../../parts/when.tsx";
 import { useSignedIn } from "../../session.ts";
 import { Actions } from "./actions.tsx";
-import { useEventLog } from "./event-log.ts";
+import { Attempts } from "./attempts.tsx";
+import { useRunEvents } from "./follow-run.ts";
+import { History } from "./history.tsx";
 import { Log } from "./log.tsx";
-import { Attempts, Children, Commands, Document, RawEvents, UsageByModel } from "./tables.tsx";
+import { RawEvents } from "./raw-events.tsx";
+import { Children, Commands, Document, UsageByModel } from "./tables.tsx";
 import { Timeline } from "./timeline.tsx";
 
 export function RunPage() {
@@ -40,7 +43,7 @@ export function RunPage() {
 
 function RunView({ run }: { readonly run: Run }) {
   const { client } = useSignedIn();
-  const log = useEventLog(client, run.id);
+  const { log, moves } = useRunEvents(client, run.id);
   const { data: attempts = [] } = useAsked({
     of: ["run", run.id, "attempts"],
     ask: (signalbox) => signalbox.runs.attempts(run.id),
@@ -61,22 +64,20 @@ function RunView({ run }: { readonly run: Run }) {
       {isOver ? <Outcome run={run} /> : <WhyNot run={run} />}
       <Facts run={run} />
       <Section title="Timeline">
-        <Timeline run={run} events={log.events} attempts={attempts} />
+        <Timeline run={run} moves={moves} attempts={attempts} />
       </Section>
       <RunTabs
         tabs={{
-          log: { label: "Log", show: () => <Log log={log} name={run.id} /> },
+          log: { label: "Log", show: () => <Log id={run.id} log={log} /> },
           attempts: {
             label: `Attempts (${attempts.length})`,
             show: () => <Attempts attempts={attempts} />,
           },
-          usage: {
-            label: "Usage",
-            show: () => <UsageByModel run={run} events={log.events} />,
-          },
+          usage: { label: "Usage", show: () => <UsageByModel run={run} /> },
           documents: { label: "Input and output", show: () => <Documents run={run} /> },
           children: { label: "Children", show: () => <Children id={run.id} /> },
-          events: { label: "Events", show: () => <RawEvents events={log.events} /> },
+          history: { label: "Who did what", show: () => <History moves={moves} /> },
+          events: { label: "Events", show: () => <RawEvents id={run.id} log={log} /> },
           commands: { label: "Commands", show: () => <Commands id={run.id} /> },
         }}
       />

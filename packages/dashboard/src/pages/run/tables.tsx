@@ -1,16 +1,15 @@
-// The tables of a run: attempts, usage by model, children, events as they are, its documents.
+// The tables of a run: usage by model, children, its documents, its commands.
 // Promises: figures stand under figures; unknown is a dash, never zero; agents' text is text.
-// Leaves to others: the log and the timeline.
+// Leaves to others: the log, the timeline, attempts, events.
 
-import type { Attempt, Event, Json, Run, Usage } from "@signalbox/sdk";
-import { useState } from "react";
+import type { Json, Run, Usage, UsageRow } from "@signalbox/sdk";
 import { useAsked } from "../../api.ts";
 import { Copyable, CopyButton } from "../../parts/copyable.tsx";
 import { RunLink } from "../../parts/go.tsx";
 import { Plain, plain, runTitle } from "../../parts/plain.tsx";
 import { Empty, Show } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
-import { attemptLooks, moneyText, numberText, runLooks } from "../../parts/states.ts";
+import { moneyText, numberText, runLooks } from "../../parts/states.ts";
 import { Table } from "../../parts/table.tsx";
 import { Took, When } from "../../parts/when.tsx";
 import { equivalents } from "./commands.ts";
@@ -19,51 +18,34 @@ const dash = "–";
 const figure = (n: number | undefined): string => (n === undefined ? dash : numberText(n));
 const money = (n: number | undefined): string => (n === undefined ? dash : moneyText(n));
 
-export function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
-  if (attempts.length === 0) return <Empty title="Nobody has claimed it yet" />;
+/** What the register has of it, by model: late reports and those of children included. */
+export function UsageByModel({ run }: { readonly run: Run }) {
+  const asked = useAsked({
+    of: ["run", run.id, "usage"],
+    ask: (client) => client.usage.list({ run: run.id }),
+  });
   return (
-    <Table
-      name="Attempts"
-      heads={["#", "State", "Agent", "Runtime", "Claimed", "Took", "Exit", "Cost", "Ended because"]}
-      figures={[0, 5, 6, 7]}
-      rows={attempts.toReversed().map((one) => ({
-        key: one.id,
-        cells: [
-          one.number,
-          <StateBadge
-            key="state"
-            look={attemptLooks[one.state]}
-            {...(!one.counted && { note: "free" })}
-          />,
-          one.agent === null ? dash : <Plain key="agent" text={one.agent} />,
-          <Plain key="runtime" text={one.runtime} />,
-          <When key="claimed" at={one.claimed_at} />,
-          <Took key="took" from={one.claimed_at} to={one.ended_at} />,
-          one.exit_code ?? one.signal ?? dash,
-          money(one.usage.cost_micros),
-          <Plain
-            key="why"
-            text={[one.cause, one.error?.message].filter(Boolean).join(": ") || dash}
-          />,
-        ],
-      }))}
-    />
+    <Show asked={asked} rows={3}>
+      {(reports) => <ModelTable rows={[["all", run.usage], ...byModel(reports)]} />}
+    </Show>
   );
 }
 
-/** Σ of what events reported, by the model they named. */
-export function UsageByModel({ run, events }: { run: Run; events: readonly Event[] }) {
-  const byModel = new Map<string, Usage>();
-  for (const { usage } of events) {
-    if (usage === undefined || usage === null) continue;
-    const { model = "no model named", ...rest } = usage;
-    const sum = { ...byModel.get(model) };
-    for (const [name, n] of Object.entries(rest) as [keyof Usage, number][]) {
-      sum[name] = (sum[name] ?? 0) + n;
+/** Sums over days, agents and accounts. */
+function byModel(reports: readonly UsageRow[]): [string, Usage][] {
+  const models = new Map<string, Usage>();
+  for (const { model, usage } of reports) {
+    const name = model ?? "no model named";
+    const sum = { ...models.get(name) };
+    for (const [counter, n] of Object.entries(usage) as [keyof Usage, number][]) {
+      sum[counter] = (sum[counter] ?? 0) + n;
     }
-    byModel.set(model, sum);
+    models.set(name, sum);
   }
-  const rows = [["all", run.usage] as const, ...byModel];
+  return [...models];
+}
+
+function ModelTable({ rows }: { readonly rows: readonly (readonly [string, Usage])[] }) {
   return (
     <Table
       name="Usage by model"
@@ -114,36 +96,6 @@ export function Children({ id }: { readonly id: string }) {
         )
       }
     </Show>
-  );
-}
-
-/** Events shown at first, newest first. */
-const FIRST = 100;
-
-export function RawEvents({ events }: { readonly events: readonly Event[] }) {
-  const [shown, show] = useState(FIRST);
-  return (
-    <div className="sb-stack">
-      {events
-        .slice(-shown)
-        .toReversed()
-        .map((event) => (
-          <details key={event.seq} className="sb-raw">
-            <summary>
-              <code className="sb-num">{event.seq}</code> {plain(event.type)}{" "}
-              <span className="sb-dim">
-                <When at={event.at} /> · {event.source} · {plain(event.actor ?? "no actor")}
-              </span>
-            </summary>
-            <Document value={event as unknown as Json} name={`event ${event.seq}`} />
-          </details>
-        ))}
-      {events.length > shown ? (
-        <button type="button" className="sb-more" onClick={() => show(shown + FIRST)}>
-          {events.length - shown} older
-        </button>
-      ) : null}
-    </div>
   );
 }
 

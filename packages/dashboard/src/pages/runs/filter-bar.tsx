@@ -54,7 +54,6 @@ export function FilterBar({ chosen, choose }: BarProps) {
           Clear
         </Button>
       </div>
-      <span className="sb-dim sb-small">ended: among the newest 500</span>
     </div>
   );
 }

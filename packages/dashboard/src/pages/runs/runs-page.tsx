@@ -5,7 +5,8 @@
 
 import type { RunSummary } from "@signalbox/sdk";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import type { UseInfiniteQueryResult } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { Page } from "../../parts/page.tsx";
 import { Empty, Waiting, Wrong } from "../../parts/quiet.tsx";
 import { useSignedIn } from "../../session.ts";
@@ -47,6 +48,7 @@ function Listed({ chosen }: { readonly chosen: Chosen }) {
   }
   if (asked.data === undefined) return <Waiting rows={12} height={32} />;
   const runs: RunSummary[] = asked.data.pages.flatMap(({ items }) => items);
+  if (runs.length === 0 && asked.hasNextPage) return <LookOn asked={asked} />;
   if (runs.length === 0) return <NoRuns isFiltered={Object.keys(chosen).length > 0} />;
   return (
     <>
@@ -64,6 +66,18 @@ function Listed({ chosen }: { readonly chosen: Chosen }) {
       </p>
     </>
   );
+}
+
+type LookOnProps = {
+  readonly asked: Pick<UseInfiniteQueryResult, "fetchNextPage" | "isFetching">;
+};
+
+/** The filters meet so seldom that a page found nothing: the next one is asked for by itself. */
+function LookOn({ asked: { fetchNextPage, isFetching } }: LookOnProps) {
+  useEffect(() => {
+    if (!isFetching) void fetchNextPage();
+  }, [fetchNextPage, isFetching]);
+  return <p role="status">None among the newest; looking at older ones …</p>;
 }
 
 function NoRuns({ isFiltered }: { readonly isFiltered: boolean }) {

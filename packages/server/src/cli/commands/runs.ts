@@ -69,9 +69,27 @@ const list: CommandSpec = {
       }),
     );
     call.screen.result(page, () => {
-      if (page.items.length === 0) return call.screen.aside("no runs");
+      if (page.items.length === 0 && !page.has_more) return call.screen.aside("no runs");
       showRuns(call.screen, page.items);
       if (page.has_more) call.screen.aside(`more: --cursor ${page.next_cursor}`);
+    });
+  },
+};
+
+const counts: CommandSpec = {
+  words: "runs counts",
+  says: "How many runs are in which state, each counted up to 10,000",
+  options: clientOptions,
+  examples: ["signalbox runs counts", "signalbox runs counts --json | jq .counts.failed"],
+  act: async (call) => {
+    const counted = await throughDoor(call, { otherwise: "start_if_used" }, ({ client }) =>
+      client.runs.counts(),
+    );
+    call.screen.result(counted, () => {
+      for (const [state, n] of Object.entries(counted.counts)) {
+        const more = n === counted.most ? " or more" : "";
+        call.screen.line(`${state.padEnd(17)} ${String(n).padStart(6)}${more}`);
+      }
     });
   },
 };
@@ -182,4 +200,12 @@ const explain: CommandSpec = {
     }),
 };
 
-export const runCommands: readonly CommandSpec[] = [list, show, watch, cancel, kill, explain];
+export const runCommands: readonly CommandSpec[] = [
+  list,
+  counts,
+  show,
+  watch,
+  cancel,
+  kill,
+  explain,
+];

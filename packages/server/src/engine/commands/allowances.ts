@@ -221,7 +221,7 @@ export async function readUsage(
   const agent = filter.agent ?? null;
   const account = filter.account ?? null;
   const rows = await parts.reader.within([projectId], (runner) =>
-    sumUsage(runner, projectId, { from, to, agent, account }),
+    sumUsage(runner, projectId, { from, to, agent, account, run: filter.run ?? null }),
   );
   return rows.map(usageRowOf);
 }

@@ -4,16 +4,17 @@
 // Leaves to others: filters' validation (http).
 
 import type * as wire from "@signalbox/sdk";
-import { fromTypeId, lastUuid } from "../../std/ids.ts";
-import { readStream } from "../../store/events.ts";
+import { runStates } from "../../domain/machine.ts";
+import { fromTypeId, lastUuid, toTypeId, uuidFloor } from "../../std/ids.ts";
 import type { ListFilter } from "../../store/run-queries.ts";
-import { listAttempts, listRuns, readRunDetails } from "../../store/run-queries.ts";
+import { countStates, listRuns } from "../../store/run-lists.ts";
+import { listAttempts, readRunDetails } from "../../store/run-queries.ts";
 import { iso } from "../../store/run-rows.ts";
 import { findRuntimes, listRuntimes } from "../../store/runtimes.ts";
-import type { EventPageInput, PageInput, RunFilter, RuntimeFilter } from "../contract.ts";
+import type { PageInput, RunFilter, RuntimeFilter } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { page } from "./page.ts";
-import { attemptOf, detailOf, eventOf, runtimeOf, summaryOf } from "./views.ts";
+import { attemptOf, detailOf, runtimeOf, summaryOf } from "./views.ts";
 
 export async function readRun(
   parts: Parts,
@@ -34,10 +35,26 @@ export async function readRunPage(
   const before = asked.cursor === null ? lastUuid : fromTypeId("run", asked.cursor);
   if (before === null) return { items: [], has_more: false, next_cursor: null };
   const { limit } = asked;
-  const rows = await parts.reader.within([projectId], (runner) =>
+  const { rows, reached } = await parts.reader.within([projectId], (runner) =>
     listRuns(runner, projectId, listFilterOf(filter), { before, limit: limit + 1 }),
   );
-  return page(rows.map(summaryOf), limit, (last) => last.id);
+  const found = page(rows.map(summaryOf), limit, (last) => last.id);
+  if (found.has_more || reached === null) return found;
+  return { ...found, has_more: true, next_cursor: toTypeId("run", reached) };
+}
+
+/** Runs of one state are counted up to here: a million is not worth the time of counting it. */
+const MOST_COUNTED = 10_000;
+
+export async function readRunCounts(parts: Parts, projectId: string): Promise<wire.RunCounts> {
+  const rows = await parts.reader.within([projectId], (runner) =>
+    countStates(runner, projectId, MOST_COUNTED),
+  );
+  const counts = Object.fromEntries(runStates.map((state) => [state, 0]));
+  for (const { state, n } of rows) {
+    counts[state] = Math.min(MOST_COUNTED, (counts[state] ?? 0) + n);
+  }
+  return { most: MOST_COUNTED, counts: counts as wire.RunCounts["counts"] };
 }
 
 export function listFilterOf(filter: RunFilter): ListFilter {
@@ -55,11 +72,26 @@ export function listFilterOf(filter: RunFilter): ListFilter {
     createdBefore: iso(filter.createdBefore ?? null),
     finishedAfter: iso(filter.finishedAfter ?? null),
     finishedBefore: iso(filter.finishedBefore ?? null),
-    idFrom: range?.from ?? null,
-    idTo: range?.to ?? null,
+    idFrom: later(range?.from ?? null, floorOf(filter.createdAfter, -CLOCKS_APART_MS)),
+    idTo: earlier(range?.to ?? null, floorOf(filter.createdBefore, CLOCKS_APART_MS)),
     scopes: filter.scopes ?? {},
   };
 }
+
+/**
+ * Ids are made by servers and carry their time, `created_at` is the database's: further apart than
+ * this the two are not. So the ids bound what has to be looked at for a range of creation.
+ */
+const CLOCKS_APART_MS = 86_400_000;
+
+function floorOf(at: number | undefined, byMs: number): string | null {
+  return at === undefined ? null : uuidFloor(Math.max(0, at + byMs));
+}
+
+const later = (a: string | null, b: string | null): string | null =>
+  a === null || (b !== null && b > a) ? b : a;
+const earlier = (a: string | null, b: string | null): string | null =>
+  a === null || (b !== null && b < a) ? b : a;
 
 /** All ids that begin with this text; a text that can begin none gives an empty range. */
 function idRange(text: string | undefined): { from: string; to: string } | null {
@@ -78,24 +110,6 @@ export async function readAttempts(
 ): Promise<wire.Attempt[]> {
   const rows = await parts.reader.within([projectId], (runner) => listAttempts(runner, runId));
   return rows.map(attemptOf);
-}
-
-export async function readRunEvents(
-  parts: Parts,
-  projectId: string,
-  runId: string,
-  asked: EventPageInput,
-): Promise<wire.Page<wire.Event>> {
-  const rows = await parts.reader.within([projectId], (runner) =>
-    readStream(runner, runId, {
-      after: asked.afterSeq ?? 0,
-      before: asked.beforeSeq ?? Number.MAX_SAFE_INTEGER,
-      order: asked.order,
-      type: asked.type ?? null,
-      limit: asked.limit + 1,
-    }),
-  );
-  return page(rows.map(eventOf), asked.limit, (last) => last.seq);
 }
 
 export async function readRuntimePage(

@@ -1,5 +1,6 @@
 // The query of consumption, as the filter the engine takes.
-// Promises: without instants it asks for the last 7 days; a range that runs backwards is refused.
+// Promises: without instants it asks for the last 7 days, of one run for all of its time; a range
+// that runs backwards is refused.
 // Leaves to others: summing (engine), the query's shape (`schemas/usage.ts`).
 
 import type { Static } from "../typebox.ts";
@@ -7,6 +8,7 @@ import type { UsageFilter } from "../../engine/contract.ts";
 import { refuseField } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import type { usageQuery } from "../schemas/usage.ts";
+import { fromWireId } from "./ids.ts";
 import { noInstant, toInstant } from "./instant.ts";
 
 const WEEK_MS = 7 * 86_400_000;
@@ -18,7 +20,10 @@ export function toUsageFilter(
 ): UsageFilter | Refusal {
   const to = query.to === undefined ? now : toInstant(query.to);
   if (to === null) return refuseField("to", noInstant);
-  const from = query.from === undefined ? Math.max(0, to - WEEK_MS) : toInstant(query.from);
+  const run = query.run === undefined ? null : fromWireId("run", query.run);
+  if (query.run !== undefined && run === null) return refuseField("run", "is not the id of a run");
+  const first = run === null ? Math.max(0, to - WEEK_MS) : 0;
+  const from = query.from === undefined ? first : toInstant(query.from);
   if (from === null) return refuseField("from", noInstant);
   if (from > to) return refuseField("from", "must not be after `to`, which is now unless given");
   const { agent, account } = query;
@@ -27,5 +32,6 @@ export function toUsageFilter(
     to,
     ...(agent === undefined ? {} : { agent }),
     ...(account === undefined ? {} : { account }),
+    ...(run === null ? {} : { run }),
   };
 }

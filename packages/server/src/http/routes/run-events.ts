@@ -4,11 +4,12 @@
 // Leaves to others: following (engine), frames (`sse.ts`), the feed of the project (`events.ts`).
 
 import type { Event } from "@signalbox/sdk";
-import type { Engine } from "../../engine/contract.ts";
+import type { Engine, EventLook } from "../../engine/contract.ts";
+import { isLookedFor } from "../../engine/queries/run-events.ts";
 import { isRefusal } from "../../domain/refusal.ts";
 import { assert } from "../../std/assert.ts";
 import { wrongFences } from "../bound.ts";
-import { toEventPage } from "../mapping/event-page.ts";
+import { toEventLook, toEventPage } from "../mapping/event-page.ts";
 import { toAppended } from "../mapping/events.ts";
 import { toFencedRun } from "../mapping/fence.ts";
 import { fromWireId } from "../mapping/ids.ts";
@@ -41,7 +42,7 @@ const list = route({
     if (wantsStream) {
       if ((await engine.run(projectId, runId)) === null) return notFound("run");
       const after = lastEventId(header("last-event-id"), query.last_event_id ?? query.after_seq);
-      const run = { projectId, runId, type: query.type };
+      const run = { projectId, runId, type: query.type, look: toEventLook(query) };
       return { stream: (signal) => frames(engine, run, { after, signal }) };
     }
     const page = await engine.runEvents(projectId, runId, toEventPage(query));
@@ -55,11 +56,17 @@ const list = route({
 /** Every event after `after` as a frame, then `end` once the run has ended. */
 async function* frames(
   engine: Engine,
-  run: { projectId: string; runId: string; type: string | undefined },
+  run: {
+    projectId: string;
+    runId: string;
+    type: string | undefined;
+    look: EventLook | undefined;
+  },
   { after, signal }: { after: number; signal: AbortSignal },
 ): AsyncGenerator<Frame> {
   for await (const one of engine.followRun(run.projectId, run.runId, after, signal)) {
-    if (run.type === undefined || run.type === one.type) yield frameOf(one);
+    const isAsked = run.type === undefined || run.type === one.type;
+    if (isAsked && (run.look === undefined || isLookedFor(one, run.look))) yield frameOf(one);
   }
   if (!signal.aborted) yield { event: "end", data: {} };
 }

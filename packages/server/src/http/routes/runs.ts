@@ -21,7 +21,7 @@ import { wrongFields } from "../schemas/check.ts";
 import { longPageQuery, runQuery, waitQuery } from "../schemas/filter.ts";
 import { pageOf } from "../schemas/page.ts";
 import { itemResult } from "../schemas/problem.ts";
-import { attempts, explanation, run, runInput, runSummary } from "../schemas/run.ts";
+import { attempts, explanation, run, runCounts, runInput, runSummary } from "../schemas/run.ts";
 import { closed, id, key } from "../schemas/scalars.ts";
 import { batchRequest, batchSubmission, runSubmission } from "../schemas/submission.ts";
 import { limits } from "../../domain/limits.ts";
@@ -145,6 +145,18 @@ const list = route({
   },
 });
 
+const counts = route({
+  method: "GET",
+  url: "/v1/runs/counts",
+  operationId: "countRuns",
+  summary: "How many runs are in which state, each counted up to 10,000",
+  tag: "runs",
+  auth: "read",
+  scope: "project",
+  responses: { 200: runCounts },
+  handle: async ({ engine, projectId }) => answer(await engine.runCounts(projectId)),
+});
+
 const get = route({
   method: "GET",
   url: "/v1/runs/:id",
@@ -262,6 +274,7 @@ export const runRoutes = [
   submit,
   submitBatch,
   list,
+  counts,
   get,
   getInput,
   listAttempts,

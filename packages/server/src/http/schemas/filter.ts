@@ -61,7 +61,35 @@ const bySeq = {
   ...longPage,
 };
 
-export const runEventsQuery = Type.Object({ ...bySeq, last_event_id: lastEventId }, closed);
+export const runEventsQuery = Type.Object(
+  {
+    ...bySeq,
+    text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: "Only events whose type or data contains this, in any case of letters.",
+      }),
+    ),
+    level: Type.Optional(
+      oneOf(["warning"], "Only what was written to stderr, or with this level or a worse one."),
+    ),
+    source: Type.Optional(
+      Type.Array(oneOf(["host", "runner", "operator"]), {
+        maxItems: 3,
+        description: "Only from these. Repeated, or separated by commas.",
+      }),
+    ),
+    without: Type.Optional(
+      Type.Array(name("A type."), {
+        maxItems: 20,
+        description: "Without these types; one that ends in a dot is the beginning of types.",
+      }),
+    ),
+    last_event_id: lastEventId,
+  },
+  closed,
+);
 /** Of other streams than runs: pages only. */
 export const streamEventsQuery = Type.Object(bySeq, closed);
 

@@ -170,3 +170,21 @@ export const explanation = named<wire.Explanation>()(
     ahead: nullable(integer),
   }),
 );
+
+export const runCounts = named<wire.RunCounts>()(
+  "RunCounts",
+  Type.Object({
+    most: Type.Integer({ description: "A count of this size means this many or more." }),
+    counts: Type.Object({
+      pending: integer,
+      claimed: integer,
+      running: integer,
+      waiting_tool: integer,
+      waiting_approval: integer,
+      completed: integer,
+      failed: integer,
+      cancelled: integer,
+      timeout: integer,
+    }),
+  }),
+);

@@ -5,7 +5,7 @@
 import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
 import { named, nullable } from "./named.ts";
-import { amount, closed, instant, name } from "./scalars.ts";
+import { id, amount, closed, instant, name } from "./scalars.ts";
 
 const usageProperties = {
   input_tokens: Type.Optional(amount("Tokens read.")),
@@ -39,10 +39,13 @@ export const usageRows = Type.Object({ items: Type.Array(usageRow) });
 
 export const usageQuery = Type.Object(
   {
-    from: Type.Optional(instant("From this instant on. Default: 7 days before `to`.")),
+    from: Type.Optional(
+      instant("From this instant on. Default: 7 days before `to`; of one run, its beginning."),
+    ),
     to: Type.Optional(instant("Before this instant. Default: now.")),
     agent: Type.Optional(name("Only of this agent.")),
     account: Type.Optional(name("Only of this account.")),
+    run: Type.Optional(id("run", "Only of this run.")),
   },
   closed,
 );
