@@ -24,7 +24,8 @@ import { Webhooks } from "./resources/webhooks.ts";
 
 /**
  * `url` of the server, `key` (`sbx_…`), and with the owner key the `project` to act in, by name or
- * id. `timeoutMs` is the deadline of one try, default 30,000.
+ * id. A page of the server's own origin says `session: true` instead of `key`: then the browser's
+ * session asks (`sessions.open`). `timeoutMs` is the deadline of one try, default 30,000.
  */
 export type SignalboxOptions = HttpOptions;
 

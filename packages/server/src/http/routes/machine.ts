@@ -1,7 +1,7 @@
 // What machines and passers-by may see without a key: health, readiness, the API description, and
 // one page for people. With the owner's key: the figures of the server.
 // Promises: without a key nothing of any project; a few bytes; no cookie, and no script but the
-// login's.
+// login's, which is there while no dashboard is.
 // Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`), the figures
 // (`../figures.ts`, engine/metrics).
 
@@ -95,22 +95,17 @@ export function machineRoutes(describe: () => object, own: () => readonly Metric
     responses: { 200: document },
     handle: async () => ({ status: 200, body: describe() }),
   });
-  return [
-    healthz,
-    readyz,
-    metrics(own),
-    openapi,
-    page("/login", "text/html; charset=utf-8", async () => loginPage),
-    page("/login.js", "text/javascript; charset=utf-8", async () => loginScript),
-  ];
+  return [healthz, readyz, metrics(own), openapi];
 }
 
-/** The page of a server without a dashboard. */
+/** The pages of a server without a dashboard, which has a sign-in of its own. */
 export function statusRoutes(version: string): Route[] {
   return [
     page("/", "text/html; charset=utf-8", async (state) =>
       statusPage(version, await readyOf(state)),
     ),
+    page("/login", "text/html; charset=utf-8", async () => loginPage),
+    page("/login.js", "text/javascript; charset=utf-8", async () => loginScript),
     page("/status.css", "text/css; charset=utf-8", async () => statusStyle),
     page("/status.svg", "image/svg+xml", async () => statusIcon),
   ];
