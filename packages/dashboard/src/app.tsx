@@ -6,11 +6,11 @@
 import { createTheme, MantineProvider, Modal, Popover, Tooltip } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { isSignalboxError } from "@signalbox/sdk";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { router } from "./router.ts";
-import { useSession } from "./session.ts";
+import { expired, useSession } from "./session.ts";
 import { SignIn } from "./shell/sign-in.tsx";
 
 const theme = createTheme({
@@ -26,9 +26,16 @@ const theme = createTheme({
   },
 });
 
+/** An ended session leads to the sign-in, whatever was asked. */
+const onError = (error: unknown): void => {
+  if (isSignalboxError(error, "unauthorized")) expired();
+};
+
 /** The SDK has tried often enough already when it throws; refusals do not get better. */
 const queryClient = (): QueryClient =>
   new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,

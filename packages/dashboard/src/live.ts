@@ -4,11 +4,12 @@
 // most once a second; a server that was away for long is tried again every 10 s.
 // Leaves to others: showing it (pages), the events of one run (`pages/run/`).
 
+import { isSignalboxError } from "@signalbox/sdk";
 import type { Event, Signalbox } from "@signalbox/sdk";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Subject } from "./api.ts";
-import { useSession } from "./session.ts";
+import { expired, useSession } from "./session.ts";
 
 /** Beginning of an event's type → what it makes stale. The first that fits counts. */
 const stale: readonly (readonly [string, readonly Subject[]])[] = [
@@ -17,12 +18,16 @@ const stale: readonly (readonly [string, readonly Subject[]])[] = [
   ["usage.", ["usage", "allowances"]],
   ["quota.", ["allowances", "agents"]],
   ["dispatch.", ["run"]],
-  ["agent.", ["agents"]],
-  ["account.", ["accounts", "agents"]],
-  ["runtime.", ["runtimes", "agents"]],
-  ["queue.", ["queues", "run"]],
-  ["project.", ["project", "runs", "run", "agents"]],
+  ["agent.", ["agents", "audit"]],
+  ["account.", ["accounts", "agents", "audit"]],
+  ["runtime.", ["runtimes", "agents", "audit"]],
+  ["queue.", ["queues", "run", "audit"]],
+  ["project.", ["project", "runs", "run", "agents", "audit"]],
   ["slot.", ["agents"]],
+  ["webhook.", ["webhooks", "audit"]],
+  ["key.", ["keys", "sessions", "audit"]],
+  ["session.", ["sessions", "audit"]],
+  ["access.", ["audit"]],
 ];
 
 const COALESCE_MS = 1_000;
@@ -134,8 +139,9 @@ async function followForEver(client: Signalbox, { tell, signal }: Following): Pr
         afterFeed = event.feed;
         take(event);
       }
-    } catch {
+    } catch (error) {
       if (signal.aborted) return;
+      if (isSignalboxError(error, "unauthorized")) return expired();
       setLink("away");
     }
     await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS));
