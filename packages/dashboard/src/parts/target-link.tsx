@@ -3,57 +3,68 @@
 // Leaves to others: the screens.
 
 import type { AuditEntry } from "@signalbox/sdk";
+import type { ReactNode } from "react";
+import { useSignedIn } from "../session.ts";
 import { Go, runPath } from "./go.tsx";
 import { Plain } from "./plain.tsx";
 
-type TargetLinkProps = Pick<AuditEntry, "target" | "data">;
+type TargetProps = Pick<AuditEntry, "type" | "target" | "data">;
 
-export function TargetLink({ target, data }: TargetLinkProps) {
-  const said = data["name"] ?? data["url"];
-  const name = typeof said === "string" ? said : null;
-  if (target === null) return name === null ? "–" : <Plain text={name} />;
-  const { stream, id } = target;
-  const shown = name ?? `…${id.slice(-8)}`;
+/** What has no stream of its own stands on the project's: the event's type says which it is. */
+const onProject = ["webhook", "session", "key", "allowance", "access"] as const;
+
+const text = (value: unknown): string | null =>
+  typeof value === "string" && value !== "" ? value : null;
+const tail = (id: string): string => `…${id.slice(-8)}`;
+
+export function TargetLink({ type, target, data }: TargetProps) {
+  const { project } = useSignedIn();
+  const [subject = ""] = type.split(".", 1);
+  const isWithin = onProject.some((one) => one === subject);
+  const stream = target?.stream ?? "installation";
+  const kind = isWithin ? subject : stream;
+  const name = nameOf(kind, data) ?? (stream === "project" && !isWithin ? project.name : null);
+  const id = target?.id ?? null;
+  const shown = name ?? (id === null || isWithin ? "" : tail(id));
   return (
-    <span className="sb-target" title={id}>
-      <span className="sb-dim sb-small">{kindOf(target, data)}</span>{" "}
-      <To stream={stream} id={id} data={data} shown={shown} />
+    <span className="sb-target" title={isWithin ? undefined : (id ?? undefined)}>
+      <span className="sb-dim sb-small">{kind}</span>{" "}
+      <To kind={kind} id={id} data={data}>
+        <Plain text={shown} />
+      </To>
     </span>
   );
 }
 
-/** Keys, sessions and webhooks have no stream of their own: the project's says which it is. */
-function kindOf({ stream }: { readonly stream: string }, data: AuditEntry["data"]): string {
-  if (stream !== "project") return stream;
-  if (typeof data["webhook"] === "string") return "webhook";
-  if (typeof data["session"] === "string") return "session";
-  if (typeof data["key"] === "string" || typeof data["prefix"] === "string") return "key";
-  return stream;
+function nameOf(kind: string, data: AuditEntry["data"]): string | null {
+  const { name, host, session, key, operation, scope } = data;
+  if (kind === "run") return null;
+  if (kind === "webhook") return text(host);
+  if (kind === "session") return text(session) === null ? null : tail(String(session));
+  if (kind === "access") return text(operation);
+  if (kind === "allowance") return text(name) ?? text(scope);
+  return text(name) ?? text(key);
 }
 
 type ToProps = {
-  readonly stream: string;
-  readonly id: string;
+  readonly kind: string;
+  readonly id: string | null;
   readonly data: AuditEntry["data"];
-  readonly shown: string;
+  readonly children: ReactNode;
 };
 
-function To({ stream, id, data, shown }: ToProps) {
-  const { webhook } = data;
-  if (typeof webhook === "string") {
+function To({ kind, id, data, children }: ToProps) {
+  const { name, webhook } = data;
+  if (kind === "webhook" && typeof webhook === "string") {
+    return <Go to={`/webhooks/${encodeURIComponent(webhook)}`}>{children}</Go>;
+  }
+  if (kind === "run" && id !== null) return <Go to={runPath(id)}>{children}</Go>;
+  if ((kind === "queue" || kind === "agent") && typeof name === "string") {
     return (
-      <Go to={`/webhooks/${encodeURIComponent(webhook)}`}>
-        <Plain text={shown} />
+      <Go to="/runs" search={{ [kind]: name }}>
+        {children}
       </Go>
     );
   }
-  if (stream === "run") return <Go to={runPath(id)}>{`…${id.slice(-8)}`}</Go>;
-  if (stream === "queue" || stream === "agent") {
-    return (
-      <Go to="/runs" search={{ [stream]: shown }}>
-        <Plain text={shown} />
-      </Go>
-    );
-  }
-  return <Plain text={shown} />;
+  return children;
 }

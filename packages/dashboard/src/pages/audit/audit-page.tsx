@@ -94,6 +94,7 @@ function Deeds({ entries }: { readonly entries: readonly AuditEntry[] }) {
   return (
     <Table
       name="Deeds"
+      folds
       heads={["When", "Who", "What", "To", "Why", "More"]}
       rows={entries.map((entry) => ({ key: entry.id, cells: cellsOf(entry) }))}
     />
@@ -122,7 +123,7 @@ function cellsOf(entry: AuditEntry) {
         <Plain text={type} />
       </code>
     </Filter>,
-    <TargetLink key="to" target={target} data={data} />,
+    <TargetLink key="to" type={type} target={target} data={data} />,
     reason === null ? (
       <span key="why" className="sb-dim">
         –

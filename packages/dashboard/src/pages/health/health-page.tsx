@@ -102,7 +102,8 @@ function Findings({ findings }: { readonly findings: readonly Finding[] }) {
   const sorted = findings.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
   return (
     <Table
-      name="What was looked at"
+      folds
+      name="Findings"
       heads={["Verdict", "What is so", "What to do"]}
       rows={sorted.map(({ check, verdict, says, todo }) => ({
         key: check,
@@ -122,7 +123,7 @@ function Servers({ house }: { readonly house: HouseHealth }) {
   return (
     <Section title="Servers" note="That have said within 15 s that they are up">
       <Table
-        name="Servers"
+        name="List of servers"
         heads={["Version", "Started", "Last heard of"]}
         rows={house.servers.map(({ version, started_at: at, seen_ms: seen }) => ({
           key: at,
@@ -137,15 +138,21 @@ function Servers({ house }: { readonly house: HouseHealth }) {
   );
 }
 
+function horizonText(horizon: HouseHealth["horizon"]): string {
+  if (horizon === null) return "not known";
+  if (horizon.age_s < 1) return "younger than a second";
+  const age = durationText(horizon.age_s * 1_000);
+  return horizon.age_s > OLD_S ? `${age}: what died since cannot be cleaned away` : age;
+}
+
 function Horizon({ house: { horizon } }: { readonly house: HouseHealth }) {
   return (
     <Section title="Database">
       <Facts>
-        <Fact name="Oldest open transaction">
-          {horizon === null ? "not known" : durationText(horizon.age_s * 1_000)}
-          {(horizon?.age_s ?? 0) > OLD_S ? ": nothing that died since can be cleaned away" : ""}
+        <Fact name="Oldest open transaction" wide>
+          {horizonText(horizon)}
         </Fact>
-        <Fact name="Transactions since then">
+        <Fact name="Transactions since then" wide>
           {horizon === null ? "not known" : numberText(horizon.transactions)}
         </Fact>
       </Facts>

@@ -12,7 +12,7 @@ export function Load({ load }: { readonly load: NonNullable<HouseHealth["load"]>
     <>
       <Section title="Batchers" note="Of the server that answers, since its start">
         <Table
-          name="Batchers"
+          name="List of batchers"
           heads={[
             "Batcher",
             "Flushes",
@@ -57,7 +57,7 @@ export function Load({ load }: { readonly load: NonNullable<HouseHealth["load"]>
       </Section>
       <Section title="Busiest tables" note="As PostgreSQL estimates them, with their indexes">
         <Table
-          name="Busiest tables"
+          name="List of tables"
           heads={["Table", "Size", "Dead rows"]}
           figures={[1, 2]}
           rows={load.tables

@@ -71,7 +71,8 @@ function KeyTable({ of, keys }: KeyTableProps) {
         </Empty>
       ) : (
         <Table
-          name={of === "project" ? "Keys" : "The owner's keys"}
+          folds
+          name={`List of ${of === "project" ? "keys" : "the owner's keys"}`}
           heads={["Name", "State", "May", "Last used", "Ends", "Made", "Actions"]}
           rows={shown.map((key) => ({
             key: key.id,
@@ -95,7 +96,7 @@ function cellsOf(key: ApiKey, { of, state }: { readonly of: Whose; readonly stat
     <span key="may">
       {roles.join(", ")}
       {agents === null ? null : (
-        <span className="sb-dim sb-small sb-whole">
+        <span className="sb-dim sb-small sb-under">
           only as <Plain text={agents.join(", ")} />
         </span>
       )}
@@ -119,7 +120,7 @@ function Ends({ value }: { readonly value: ApiKey }) {
   return (
     <>
       <When at={expires} />
-      {by === null ? null : <span className="sb-dim sb-small sb-whole">replaced</span>}
+      {by === null ? null : <span className="sb-dim sb-small sb-under">replaced</span>}
     </>
   );
 }

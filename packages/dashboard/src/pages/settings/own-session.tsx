@@ -10,9 +10,15 @@ import { signOut, useSignedIn } from "../../session.ts";
 export function OwnSession() {
   const { own } = useSignedIn();
   return (
-    <Facts>
+    <Facts
+      acts={
+        <Button size="xs" variant="default" onClick={signOut}>
+          Sign out here
+        </Button>
+      }
+    >
       <Fact name="Signed in as">{own.roles.join(", ")}</Fact>
-      <Fact name="In the audit trail">
+      <Fact name="In the audit trail" wide>
         <code>session:{own.prefix}</code>
       </Fact>
       <Fact name="By the key">
@@ -24,12 +30,7 @@ export function OwnSession() {
       <Fact name="Ends at the latest">
         <When at={own.expires_at} />
       </Fact>
-      <Fact name="Or">12 h after its last use</Fact>
-      <div className="sb-fact-act">
-        <Button size="xs" variant="default" onClick={signOut}>
-          Sign out here
-        </Button>
-      </div>
+      <Fact name="Or, unused">in 12 h</Fact>
     </Facts>
   );
 }

@@ -20,7 +20,16 @@ export function ProjectFacts() {
   const [isAsked, ask] = useState(false);
   const { retention_days: days } = data;
   return (
-    <Facts>
+    <Facts
+      acts={
+        <>
+          <ActButton needs="administer" size="xs" variant="default" onClick={() => ask(true)}>
+            Change retention …
+          </ActButton>
+          {isAsked ? <Retention project={data} close={() => ask(false)} /> : null}
+        </>
+      }
+    >
       <Fact name="Name">
         <Plain text={data.name} />
       </Fact>
@@ -33,12 +42,6 @@ export function ProjectFacts() {
       <Fact name="Runs are kept">
         {days === null ? "for ever" : `${daysText(days)} after their end`}
       </Fact>
-      <div className="sb-fact-act">
-        <ActButton needs="administer" size="xs" variant="default" onClick={() => ask(true)}>
-          Change retention …
-        </ActButton>
-      </div>
-      {isAsked ? <Retention project={data} close={() => ask(false)} /> : null}
     </Facts>
   );
 }

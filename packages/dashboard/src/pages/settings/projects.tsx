@@ -25,7 +25,7 @@ export function Projects() {
     <Show asked={asked} rows={2}>
       {(projects) => (
         <Table
-          name="Projects"
+          name="List of projects"
           heads={["Project", "State", "Runs are kept", "Made", "Actions"]}
           rows={projects.map((one) => ({
             key: one.id,

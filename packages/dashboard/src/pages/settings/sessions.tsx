@@ -31,7 +31,8 @@ export function Sessions({ of }: { readonly of: Whose }) {
           </Empty>
         ) : (
           <Table
-            name={of === "project" ? "Sessions" : "The owner's sessions"}
+            folds
+            name={`List of ${of === "project" ? "sessions" : "the owner's sessions"}`}
             heads={["Session", "By the key", "Opened", "Last used", "Ends", "Actions"]}
             rows={sessions.map((session) => ({
               key: session.id,
@@ -78,7 +79,9 @@ function End({ session, of }: { readonly session: Session; readonly of: Whose })
         needs={of === "installation" ? "own" : "administer"}
         size="compact-sm"
         variant="default"
-        aria-label={`End session ${session.prefix}`}
+        aria-label={
+          isOwn ? `Sign out session ${session.prefix}` : `End … session ${session.prefix}`
+        }
         onClick={() => (isOwn ? signOut() : ask(true))}
       >
         {isOwn ? "Sign out" : "End …"}

@@ -103,7 +103,8 @@ function List({ webhook, state }: ListProps) {
   return (
     <>
       <Table
-        name="Deliveries"
+        folds
+        name="List of deliveries"
         heads={["State", "Event", "Of", "Made", "Tries", "Answer", "Took", "Next try", "Actions"]}
         figures={[4, 6]}
         rows={deliveries.map((delivery) => ({ key: delivery.id, cells: cellsOf(delivery) }))}

@@ -69,7 +69,7 @@ const audit: CommandSpec = {
 
 const login: CommandSpec = {
   words: "login",
-  says: "Print a link that logs a browser in, once, within ten minutes",
+  says: "Print a link to the dashboard that signs a browser in, once, within ten minutes",
   more: "The session may do what the key may that made it, and ends with it.",
   flags: [ownerFlag("log in as the owner of the installation")],
   options: clientOptions,
