@@ -45,7 +45,7 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
   const hook = () => stage.client.webhooks.get(desk.webhook);
   /** The secret in the dialog; it is nowhere on the page once that is closed. */
   const takeSecret = async (): Promise<string> => {
-    const secret = await dialog().getByLabel("the secret").innerText();
+    const secret = await dialog().getByLabel("the secret", { exact: true }).innerText();
     await page.keyboard.press("Escape");
     expect(await dialog().count()).toBe(1);
     await inDialog("I have kept it").click();
@@ -81,7 +81,7 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
     const before = await row("webhook.test").count();
     await button("Send a test").click();
     await expect.poll(() => row("webhook.test").count(), { timeout: 60_000 }).toBe(before + 1);
-    await row("webhook.test").first().getByText("200").click();
+    await row("webhook.test").first().getByText("200", { exact: true }).click();
     await page.getByText("come in, <b>friend</b>").waitFor();
   });
 
@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
     );
     desk.answer(200, "open again");
     await signIn(stage, page, `/webhooks/${desk.webhook}?state=failed`);
-    await row("webhook.test").getByText("500").click();
+    await row("webhook.test").getByText("500", { exact: true }).click();
     await page.getByText("closed for today").waitFor();
     await button("Redeliver all given up …").click();
     await dialog().getByRole("heading", { name: "Redeliver 1 deliveries" }).waitFor();

@@ -40,7 +40,7 @@ function nameOf(kind: string, data: AuditEntry["data"]): string | null {
   const { name, host, session, key, operation, scope } = data;
   if (kind === "run") return null;
   if (kind === "webhook") return text(host);
-  if (kind === "session") return text(session) === null ? null : tail(String(session));
+  if (kind === "session") return typeof session === "string" ? tail(session) : null;
   if (kind === "access") return text(operation);
   if (kind === "allowance") return text(name) ?? text(scope);
   return text(name) ?? text(key);

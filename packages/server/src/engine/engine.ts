@@ -23,7 +23,7 @@ import type { Out } from "./out.ts";
 import { outOf, startOut, stopOut } from "./out.ts";
 import type { Parts } from "./parts.ts";
 import { questionsOf } from "./questions.ts";
-import { readHouseHealth } from "./queries/health.ts";
+import { readHouseHealth } from "./services/health.ts";
 import { Traces } from "./tracing/traces.ts";
 import type { Tracing } from "./tracing/traces.ts";
 import { verbsOf } from "./verbs.ts";

@@ -4,7 +4,7 @@
 // Leaves to others: making one (`new-key.tsx`), what each role may do (server).
 
 import { Checkbox, NativeSelect } from "@mantine/core";
-import type { ApiKey } from "@signalbox/sdk";
+import type { ApiKey, CreatedKey } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAction, useKeys } from "../../api.ts";
 import type { Whose } from "../../api.ts";
@@ -39,16 +39,35 @@ const isOver = (state: KeyState): boolean => state === "revoked" || state === "e
 
 export function Keys({ of }: { readonly of: Whose }) {
   const asked = useKeys(of);
+  // Here and not in the row of the old key, which may be gone while the new one is still shown.
+  const [made, setMade] = useState<Made | null>(null);
   return (
-    <Show asked={asked} rows={3}>
-      {(keys) => <KeyTable of={of} keys={keys} />}
-    </Show>
+    <>
+      <Show asked={asked} rows={3}>
+        {(keys) => <KeyTable of={of} keys={keys} show={setMade} />}
+      </Show>
+      {made === null ? null : (
+        <SecretDialog
+          title={`New key of ${made.name}`}
+          secret={made.key}
+          close={() => setMade(null)}
+        >
+          Put it where the old one was, before that one ends.
+        </SecretDialog>
+      )}
+    </>
   );
 }
 
-type KeyTableProps = { readonly of: Whose; readonly keys: readonly ApiKey[] };
+type Made = Pick<CreatedKey, "name" | "key">;
+type ShowMade = (made: Made) => void;
+type KeyTableProps = {
+  readonly of: Whose;
+  readonly keys: readonly ApiKey[];
+  readonly show: ShowMade;
+};
 
-function KeyTable({ of, keys }: KeyTableProps) {
+function KeyTable({ of, keys, show }: KeyTableProps) {
   const now = useNow();
   const [isAll, setAll] = useState(false);
   const ended = keys.filter((key) => isOver(stateOf(key, now))).length;
@@ -76,7 +95,7 @@ function KeyTable({ of, keys }: KeyTableProps) {
           heads={["Name", "State", "May", "Last used", "Ends", "Made", "Actions"]}
           rows={shown.map((key) => ({
             key: key.id,
-            cells: cellsOf(key, { of, state: stateOf(key, now) }),
+            cells: cellsOf(key, { of, show, state: stateOf(key, now) }),
           }))}
         />
       )}
@@ -84,7 +103,9 @@ function KeyTable({ of, keys }: KeyTableProps) {
   );
 }
 
-function cellsOf(key: ApiKey, { of, state }: { readonly of: Whose; readonly state: KeyState }) {
+type Shown = { readonly of: Whose; readonly show: ShowMade; readonly state: KeyState };
+
+function cellsOf(key: ApiKey, { of, show, state }: Shown) {
   const { name, prefix, roles, agents } = key;
   return [
     <span key="name">
@@ -104,7 +125,7 @@ function cellsOf(key: ApiKey, { of, state }: { readonly of: Whose; readonly stat
     <When key="used" at={key.last_used_at} />,
     <Ends key="ends" value={key} />,
     <When key="made" at={key.created_at} />,
-    isOver(state) ? "–" : <Acts key="acts" value={key} of={of} />,
+    isOver(state) ? "–" : <Acts key="acts" value={key} of={of} show={show} />,
   ];
 }
 
@@ -125,9 +146,10 @@ function Ends({ value }: { readonly value: ApiKey }) {
   );
 }
 
-type ActsProps = { readonly value: ApiKey; readonly of: Whose };
+type ActProps = { readonly value: ApiKey; readonly of: Whose; readonly close: () => void };
+type ActsProps = Omit<ActProps, "close"> & { readonly show: ShowMade };
 
-function Acts({ value, of }: ActsProps) {
+function Acts({ value, of, show }: ActsProps) {
   const [asked, ask] = useState<"rotate" | "revoke" | null>(null);
   const { name } = value;
   const needs = of === "installation" ? "own" : "administer";
@@ -153,7 +175,7 @@ function Acts({ value, of }: ActsProps) {
       >
         Revoke …
       </ActButton>
-      <Rotate value={value} of={of} isAsked={asked === "rotate"} close={close} />
+      {asked === "rotate" ? <Rotate value={value} of={of} close={close} show={show} /> : null}
       {asked === "revoke" ? <Revoke value={value} of={of} close={close} /> : null}
     </span>
   );
@@ -162,49 +184,40 @@ function Acts({ value, of }: ActsProps) {
 const installation = (of: Whose): { installation?: true } =>
   of === "installation" ? { installation: true } : {};
 
-type RotateProps = ActsProps & { readonly isAsked: boolean; readonly close: () => void };
-
-function Rotate({ value, of, isAsked, close }: RotateProps) {
+function Rotate({ value, of, close, show }: ActProps & ActsProps) {
+  const { own } = useSignedIn();
   const { name } = value;
   const [overlap, setOverlap] = useState(OVERLAP_DAY);
-  const [secret, setSecret] = useState<string | null>(null);
+  // One's own key must not end with the answer that shows the new one.
+  const least = own.key_id === value.id ? 1 : 0;
   const rotate = useAction<null>({
     act: async (client) => {
       const how = { overlap_s: Number(overlap), ...installation(of) };
-      setSecret((await client.keys.rotate(value.id, how)).key);
+      show(await client.keys.rotate(value.id, how));
     },
     changes: ["keys", "audit"],
     done: () => `${name} has a new key`,
     saysRefusals: true,
   });
   return (
-    <>
-      {isAsked ? (
-        <FormDialog
-          title={`Rotate ${name}`}
-          go="Make the new key"
-          close={close}
-          act={() => rotate.mutateAsync(null)}
-        >
-          <p>
-            A key with the same name, roles and agents is made. The old one lives on for as long as
-            you choose, so that nothing stops while you put the new one in place.
-          </p>
-          <NativeSelect
-            label="The old key lives on for"
-            value={overlap}
-            data={[...overlaps]}
-            onChange={(event) => setOverlap(event.currentTarget.value)}
-          />
-          <EndsYours value={value} />
-        </FormDialog>
-      ) : null}
-      {secret === null ? null : (
-        <SecretDialog title={`New key of ${name}`} secret={secret} close={() => setSecret(null)}>
-          Put it where the old one was, before that one ends.
-        </SecretDialog>
-      )}
-    </>
+    <FormDialog
+      title={`Rotate ${name}`}
+      go="Make the new key"
+      close={close}
+      act={() => rotate.mutateAsync(null)}
+    >
+      <p>
+        A key with the same name, roles and agents is made. The old one lives on for as long as you
+        choose, so that nothing stops while you put the new one in place.
+      </p>
+      <NativeSelect
+        label="The old key lives on for"
+        value={overlap}
+        data={overlaps.filter((one) => Number(one.value) >= least)}
+        onChange={(event) => setOverlap(event.currentTarget.value)}
+      />
+      <EndsYours value={value} />
+    </FormDialog>
   );
 }
 
@@ -218,7 +231,7 @@ function EndsYours({ value }: { readonly value: ApiKey }) {
   );
 }
 
-function Revoke({ value, of, close }: ActsProps & { readonly close: () => void }) {
+function Revoke({ value, of, close }: ActProps) {
   const { name, roles } = value;
   const revoke = useAction<null>({
     act: (client) => client.keys.revoke(value.id, installation(of)),

@@ -124,7 +124,7 @@ function KeyForm({ close, act }: KeyFormProps) {
         label="What it may do"
         value={[...draft.roles]}
         error={isAlone ? undefined : "The role owner stands alone"}
-        onChange={(roles) => change({ roles: roles as Role[] })}
+        onChange={(roles) => change({ roles })}
       >
         <div className="sb-stack-s sb-choices">
           {offered.map((role) => (

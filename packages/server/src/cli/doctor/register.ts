@@ -3,7 +3,7 @@
 // Leaves to others: asking (store/house/checkup.ts), what can be seen at once (engine), the database
 // itself (database.ts), every rule of the register (`verify`).
 
-import { findingsOf as seenFindings } from "../../engine/queries/findings.ts";
+import { findingsOf as seenFindings } from "../../engine/services/health-findings.ts";
 import type { CheckUp } from "../../store/house/checkup.ts";
 import { version } from "../../version.ts";
 import { fail, type Finding, ok, warn } from "./check.ts";

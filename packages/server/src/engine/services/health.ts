@@ -9,8 +9,8 @@ import { readSeenSoon } from "../../store/house/checkup.ts";
 import type { Seen } from "../../store/house/checkup.ts";
 import type { Health } from "../contract.ts";
 import type { Parts } from "../parts.ts";
-import type { BatcherFigures, Tally } from "../services/figures.ts";
-import { findingsOf } from "./findings.ts";
+import type { BatcherFigures, Tally } from "./figures.ts";
+import { findingsOf } from "./health-findings.ts";
 
 export async function readHouseHealth(
   parts: Parts,
