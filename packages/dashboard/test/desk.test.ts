@@ -243,7 +243,7 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
     await signIn(stage, page, "/settings");
     await button("Change retention …").click();
     await dialog().getByLabel("are removed some days after their end").check();
-    await dialog().getByLabel("Days").fill("30");
+    await dialog().getByRole("textbox", { name: "Days" }).fill("30");
     await dialog().getByText("Runs that ended more than 30 days ago are removed").waitFor();
     await inDialog("Remove what is older").click();
     await closed();
@@ -297,7 +297,8 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
       await page.getByRole("textbox", { name: "Who" }).fill("key:nobody");
       await page.getByText("Nobody did anything like that").waitFor();
       await button("Clear").click();
-      await page.getByText("50 shown, more before").waitFor();
+      await page.waitForURL("**/audit");
+      await row("queue.paused").first().waitFor();
       await page.getByLabel("When").selectOption("Between …");
       await page.getByLabel("To", { exact: true }).fill("2020-01-01T00:00");
       await page.waitForURL("**to=20**");
@@ -308,7 +309,7 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
       const { id } = await stage.client.runs.submit({ queue: "of-a-run" });
       await stage.client.runs.cancel(id, { reason: "not this one" });
       await signIn(stage, page, `/audit?run=${id}`);
-      await page.getByText("not this one").waitFor();
+      await page.getByText("not this one", { exact: true }).waitFor();
       expect(await row("queue.paused").count()).toBe(0);
       await page
         .getByRole("link", { name: `…${id.slice(-8)}` })
@@ -357,8 +358,8 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
         url: stage.url,
         key: stage.scene.keys.owner,
       }).webhooks.create({ url: desk.url, allow_private: true, types: ["slot.*"] });
-      const own = await openPage(stage, { colorScheme, reducedMotion: "reduce" });
-      await signIn(stage, own.page, "/", stage.scene.keys.owner);
+      await page.emulateMedia({ colorScheme });
+      await asOwner("/");
       const dialogs: readonly (readonly [string, string])[] = [
         ["/webhooks", "New webhook …"],
         ...["Edit …", "Rotate secret …", "Disable …", "Delete …"].map(
@@ -372,21 +373,19 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
       ];
       const found: string[] = [];
       for (const [path, name] of dialogs) {
-        await own.page.goto(path);
-        await own.page.getByRole("button", { name, exact: true }).click();
-        await own.page.getByRole("dialog").waitFor();
-        await own.page.evaluate(axe.source);
-        const said = await own.page.evaluate<string[]>(violations);
+        await page.goto(path);
+        await page.getByRole("button", { name, exact: true }).click();
+        await page.getByRole("dialog").waitFor();
+        await page.evaluate(axe.source);
+        const said = await page.evaluate<string[]>(violations);
         found.push(...said.map((one) => `${name}: ${one}`));
         const file = `dialog ${name} ${colorScheme}`.replaceAll(/[^a-z0-9]+/gi, "-");
-        await own.page.screenshot({ path: picture(file.toLowerCase()) });
-        await own.page.setViewportSize({ width: 360, height: 780 });
-        await own.page.screenshot({ path: picture(`${file.toLowerCase()}-360`) });
-        await own.page.setViewportSize({ width: 1280, height: 720 });
+        await page.screenshot({ path: picture(file.toLowerCase()) });
+        await page.setViewportSize({ width: 360, height: 780 });
+        await page.screenshot({ path: picture(`${file.toLowerCase()}-360`) });
+        await page.setViewportSize({ width: 1280, height: 720 });
       }
       expect(found).toEqual([]);
-      expect(await own.faults()).toEqual([]);
-      await own.page.context().close();
       await stage.client.webhooks.delete(id);
     });
   });
