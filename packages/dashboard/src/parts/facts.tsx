@@ -4,17 +4,8 @@
 
 import type { ReactNode } from "react";
 
-type FactsProps = { readonly children: ReactNode; readonly acts?: ReactNode };
-
-/** `acts`: what can be done about them, below. */
-export function Facts({ children, acts }: FactsProps) {
-  if (acts === undefined) return <dl className="sb-facts">{children}</dl>;
-  return (
-    <div className="sb-facts-box">
-      <dl className="sb-facts">{children}</dl>
-      <div className="sb-row">{acts}</div>
-    </div>
-  );
+export function Facts({ children }: { readonly children: ReactNode }) {
+  return <dl className="sb-facts">{children}</dl>;
 }
 
 type FactProps = { readonly name: string; readonly wide?: boolean; readonly children: ReactNode };

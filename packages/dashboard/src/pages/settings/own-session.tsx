@@ -10,13 +10,7 @@ import { signOut, useSignedIn } from "../../session.ts";
 export function OwnSession() {
   const { own } = useSignedIn();
   return (
-    <Facts
-      acts={
-        <Button size="xs" variant="default" onClick={signOut}>
-          Sign out here
-        </Button>
-      }
-    >
+    <Facts>
       <Fact name="Signed in as">{own.roles.join(", ")}</Fact>
       <Fact name="In the audit trail" wide>
         <code>session:{own.prefix}</code>
@@ -32,5 +26,13 @@ export function OwnSession() {
       </Fact>
       <Fact name="Or, unused">in 12 h</Fact>
     </Facts>
+  );
+}
+
+export function SignOutHere() {
+  return (
+    <Button size="xs" variant="default" onClick={signOut}>
+      Sign out here
+    </Button>
   );
 }

@@ -17,19 +17,9 @@ import { useSignedIn } from "../../session.ts";
 export function ProjectFacts() {
   const { project } = useSignedIn();
   const { data = project } = useProject();
-  const [isAsked, ask] = useState(false);
   const { retention_days: days } = data;
   return (
-    <Facts
-      acts={
-        <>
-          <ActButton needs="administer" size="xs" variant="default" onClick={() => ask(true)}>
-            Change retention …
-          </ActButton>
-          {isAsked ? <Retention project={data} close={() => ask(false)} /> : null}
-        </>
-      }
-    >
+    <Facts>
       <Fact name="Name">
         <Plain text={data.name} />
       </Fact>
@@ -43,6 +33,20 @@ export function ProjectFacts() {
         {days === null ? "for ever" : `${daysText(days)} after their end`}
       </Fact>
     </Facts>
+  );
+}
+
+export function ChangeRetention() {
+  const { project } = useSignedIn();
+  const { data = project } = useProject();
+  const [isAsked, ask] = useState(false);
+  return (
+    <>
+      <ActButton needs="administer" size="xs" variant="default" onClick={() => ask(true)}>
+        Change retention …
+      </ActButton>
+      {isAsked ? <Retention project={data} close={() => ask(false)} /> : null}
+    </>
   );
 }
 

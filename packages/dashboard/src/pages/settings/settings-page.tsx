@@ -6,9 +6,9 @@ import { Needs } from "../../parts/act-button.tsx";
 import { Page, Section } from "../../parts/page.tsx";
 import { useMay } from "../../session.ts";
 import { Keys, NewKey } from "./keys.tsx";
-import { OwnSession } from "./own-session.tsx";
+import { OwnSession, SignOutHere } from "./own-session.tsx";
 import { NewProject, Projects } from "./projects.tsx";
-import { ProjectFacts } from "./project-facts.tsx";
+import { ChangeRetention, ProjectFacts } from "./project-facts.tsx";
 import { Sessions } from "./sessions.tsx";
 
 export function SettingsPage() {
@@ -16,10 +16,10 @@ export function SettingsPage() {
   const isAdmin = useMay("administer");
   return (
     <Page title="Settings and keys">
-      <Section title="You">
+      <Section title="You" note={<SignOutHere />}>
         <OwnSession />
       </Section>
-      <Section title="Project">
+      <Section title="Project" note={<ChangeRetention />}>
         <ProjectFacts />
       </Section>
       <Section title="Keys" note={isAdmin ? <NewKey /> : null}>

@@ -209,8 +209,10 @@ function Delete({ webhook, close }: DialogProps) {
       }}
     >
       <p>
-        It ends with its {webhook.pending} deliveries that have not arrived and the list of those
-        that have. This cannot be undone.
+        {webhook.pending === 0
+          ? "Everything that it wanted has arrived. "
+          : `${webhook.pending} deliveries that have not arrived are given up. `}
+        The list of those that have is gone too. This cannot be undone.
       </p>
       <TextInput
         label={`Type ${host} to delete it`}

@@ -90,7 +90,7 @@ export async function readSeenSoon(runner: Runner): Promise<Seen> {
 }
 
 /** What can be seen at once, at any size of the register: five short statements. */
-export async function readSeen(runner: Runner): Promise<Seen> {
+async function readSeen(runner: Runner): Promise<Seen> {
   const found = {
     servers: await runner.query<ServerSeen>(servers),
     pulse: await runner.query<{ pulse_ms: number }>(pulse),
