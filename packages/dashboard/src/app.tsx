@@ -8,7 +8,7 @@ import { Notifications } from "@mantine/notifications";
 import { isSignalboxError } from "@signalbox/sdk";
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useEffect, useState } from "react";
 import { router } from "./router.ts";
 import { expired, useSession } from "./session.ts";
 import { SignIn } from "./shell/sign-in.tsx";
@@ -54,7 +54,13 @@ const queryClient = (): QueryClient =>
 export function App() {
   const session = useSession();
   const number = session?.number ?? 0;
-  const queries = useMemo(queryClient, [number]);
+  // One for all sessions, since a question on the screen stays with the client it began with; what
+  // is remembered is named by the session and forgotten with it.
+  const [queries] = useState(queryClient);
+  useEffect(
+    () => queries.removeQueries({ predicate: ({ queryKey: [of] }) => of !== number }),
+    [queries, number],
+  );
   return (
     <MantineProvider
       theme={theme}

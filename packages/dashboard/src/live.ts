@@ -127,13 +127,15 @@ async function followForEver(client: Signalbox, { tell, signal }: Following): Pr
     const row = stale.find(([beginning]) => event.type.startsWith(beginning));
     if (row !== undefined) tell({ subjects: row[1] });
   };
-  // What happened between the tab that followed before and this one is in no stream: ask anew.
-  tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
   let afterFeed: string | null = null;
   while (!signal.aborted) {
     try {
       setLink(afterFeed === null ? "connecting" : "away");
-      afterFeed ??= await lastFeed(client);
+      if (afterFeed === null) {
+        afterFeed = await lastFeed(client);
+        // What happened before this number, since somebody last followed, is in no stream: ask anew.
+        tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
+      }
       setLink("live");
       for await (const event of client.events.follow({ afterFeed, signal })) {
         afterFeed = event.feed;

@@ -265,6 +265,15 @@ describe.skipIf(!hasBrowser)("an administrator's desk", () => {
     await expect
       .poll(() => page.getByRole("combobox", { name: "Project" }).inputValue())
       .toBe("support");
+    // Without loading anew: the screen follows the project that was chosen.
+    await page.keyboard.press("g");
+    await page.keyboard.press("q");
+    await page.getByText("No queue yet").waitFor();
+    const key = stage.scene.keys.owner;
+    const within = new Signalbox({ url: stage.url, key, project: "support" });
+    await page.getByText("live", { exact: true }).waitFor();
+    await within.queues.pause("calls", { reason: "heard in its own project" });
+    await page.getByText("heard in its own project").waitFor();
     await page.goto("/audit");
     await page.getByText("project.created").waitFor();
     await page.getByLabel("Whose trail").selectOption("The installation");

@@ -49,7 +49,7 @@ export function Projects() {
                   aria-label={`Show ${one.name}`}
                   onClick={() => void changeProject(one.name)}
                 >
-                  Show it
+                  Show
                 </Button>
               ),
             ],
