@@ -91,35 +91,33 @@ function boundOf(buckets: readonly Bucket[], share: number): number | null {
 
 function Histogram({ title, unit, buckets }: HistogramProps) {
   const all = buckets.reduce((sum, { count }) => sum + count, 0);
-  const last = buckets.findLastIndex(({ count }) => count > 0);
-  const shown = buckets.slice(0, last + 1);
+  const [first, last] = [
+    buckets.findIndex(({ count }) => count > 0),
+    buckets.findLastIndex(({ count }) => count > 0),
+  ];
+  const shown = buckets.slice(first, last + 1);
+  if (all === 0) return null;
   const most = Math.max(1, ...shown.map(({ count }) => count));
   const word = (bound: number | null): string =>
-    bound === null ? "more" : `≤ ${numberText(bound)}${unit}`;
+    bound === null ? "more" : `≤ ${bound < 10 ? bound : numberText(bound)}${unit}`;
   return (
     <section className="sb-card" aria-label={title}>
       <h3>{title}</h3>
-      {all === 0 ? (
-        <p className="sb-dim sb-small">Nothing yet.</p>
-      ) : (
-        <>
-          <p className="sb-dim sb-small">
-            Half of {numberText(all)} {word(boundOf(buckets, 0.5))}, 95 of 100{" "}
-            {word(boundOf(buckets, 0.95))}
-          </p>
-          <ul className="sb-histogram">
-            {shown.map(({ up_to: bound, count }) => (
-              <li key={bound ?? "more"}>
-                <span className="sb-num">{word(bound)}</span>
-                <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-                  <rect width={(count / most) * 100} height="10" fill="currentColor" />
-                </svg>
-                <span className="sb-num">{numberText(count)}</span>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <p className="sb-dim sb-small">
+        {numberText(all)} in all · half {word(boundOf(buckets, 0.5))} · 95 %{" "}
+        {word(boundOf(buckets, 0.95))}
+      </p>
+      <ul className="sb-histogram">
+        {shown.map(({ up_to: bound, count }) => (
+          <li key={bound ?? "more"}>
+            <span className="sb-num">{word(bound)}</span>
+            <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+              <rect width={(count / most) * 100} height="10" fill="currentColor" />
+            </svg>
+            <span className="sb-num">{numberText(count)}</span>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -14,7 +14,7 @@ import { Empty, Waiting, Wrong } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { deliveryLooks, durationText } from "../../parts/states.ts";
 import { Table } from "../../parts/table.tsx";
-import { When } from "../../parts/when.tsx";
+import { useNow, When } from "../../parts/when.tsx";
 import { useSignedIn } from "../../session.ts";
 import { useAskAgainSoon } from "./ask-again.ts";
 import { RedeliverFailed } from "./redeliver-failed.tsx";
@@ -129,7 +129,7 @@ function List({ webhook, state }: ListProps) {
 }
 
 function cellsOf(delivery: Delivery) {
-  const { state, aside, type, tries, created_at: at, took_ms: took, next_try_at: next } = delivery;
+  const { state, aside, type, tries, created_at: at, took_ms: took } = delivery;
   const isAside = state === "pending" && aside;
   return [
     <StateBadge key="state" look={deliveryLooks[isAside ? "aside" : state]} />,
@@ -144,15 +144,17 @@ function cellsOf(delivery: Delivery) {
     tries,
     <Answer key="answer" delivery={delivery} />,
     took === null ? "–" : durationText(took),
-    state !== "pending" ? (
-      "–"
-    ) : next === null ? (
-      "after an earlier one"
-    ) : (
-      <When key="next" at={next} />
-    ),
+    <NextTry key="next" delivery={delivery} />,
     <Redeliver key="act" delivery={delivery} />,
   ];
+}
+
+function NextTry({ delivery }: { readonly delivery: Delivery }) {
+  const now = useNow();
+  const { state, next_try_at: at } = delivery;
+  if (state !== "pending") return "–";
+  if (at === null) return "after an earlier one";
+  return Date.parse(at) <= now ? "now" : <When at={at} />;
 }
 
 function Of({ delivery }: { readonly delivery: Delivery }) {
