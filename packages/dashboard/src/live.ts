@@ -133,7 +133,7 @@ async function followForEver(client: Signalbox, { tell, signal }: Following): Pr
       setLink(afterFeed === null ? "connecting" : "away");
       if (afterFeed === null) {
         afterFeed = await lastFeed(client);
-        // What happened before this number, since somebody last followed, is in no stream: ask anew.
+        // What happened up to this number since somebody followed last is in no stream.
         tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
       }
       setLink("live");

@@ -1,8 +1,8 @@
 // Who is signed in: the one place that knows how this page proves who it is.
-// Promises: the browser's cookie, which no script reads, is all that proves it; a key that was
-// pasted is exchanged for a session at once and kept nowhere; the code of a login link leaves the
-// address before anything else runs; an ended session leads to the sign-in and back to where one was.
-// Leaves to others: what a session may do (server), asking for the key or the press (`sign-in.tsx`).
+// Promises: the browser's cookie, which no script reads, is all that proves it; a pasted key is
+// exchanged for a session at once and kept nowhere; the code of a login link leaves the address
+// before anything else runs; an ended session leads to the sign-in and back to where one was.
+// Leaves to others: what a session may do (server), asking for a key or a press (`sign-in.tsx`).
 
 import { notifications } from "@mantine/notifications";
 import { isSignalboxError, Signalbox } from "@signalbox/sdk";
@@ -16,7 +16,7 @@ export type Session = {
   readonly own: OwnSession;
   readonly project: Project;
   readonly projects: readonly Project[];
-  /** Changes whenever another project or session is used: names what is remembered of the server. */
+  /** Another for each project and session: names what is remembered of the server. */
   readonly number: number;
 };
 

@@ -39,7 +39,7 @@ describe.skipIf(!hasBrowser)("sessions", () => {
   /** Everything that a script of the page could read. */
   const readable = (): Promise<string> =>
     page.evaluate<string>(
-      "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])",
+      "JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])",
     );
 
   test("a key is exchanged for a session and kept nowhere, also over a reload", async () => {

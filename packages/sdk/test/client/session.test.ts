@@ -45,7 +45,7 @@ test("the token is asked for at the first write, and once", async () => {
   expect(peer.of("POST /v1/resume")).toHaveLength(3);
 });
 
-test("a login in another tab changes the token: the write is sent again with the new one", async () => {
+test("another login changes the token: the write is sent again with the new one", async () => {
   await resume();
   good = "two";
   await resume();

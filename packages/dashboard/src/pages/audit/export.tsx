@@ -79,8 +79,9 @@ export function Export({ chosen }: { readonly chosen: Chosen }) {
         download(`${name}.jsonl`, lines, "application/x-ndjson");
       }
       const isCut = entries.length === MOST;
+      const more = isCut ? ": narrow the time for the rest" : "";
       notifications.show({
-        message: `${numberText(entries.length)} deeds exported${isCut ? ": narrow the time for the rest" : ""}`,
+        message: `${numberText(entries.length)} deeds exported${more}`,
         color: isCut ? "yellow" : "green",
       });
     } catch (error) {

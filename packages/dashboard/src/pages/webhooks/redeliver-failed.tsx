@@ -87,8 +87,8 @@ export function RedeliverFailed({ webhook }: { readonly webhook: Webhook }) {
         >
           {n === 0
             ? "No delivery was given up: there is nothing to send once more."
-            : "Each is sent at once under the id it had, oldest first, and says so where later ones " +
-              `have arrived before it. At most ${MOST} at a time.`}
+            : "Each is sent at once under the id it had, oldest first, and says so where later " +
+              `ones have arrived before it. At most ${MOST} at a time.`}
         </FormDialog>
       )}
     </>

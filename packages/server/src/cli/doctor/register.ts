@@ -1,7 +1,7 @@
 // The register at work: sweeps, overdue runs, stuck leases, long snapshots, reservations, versions.
 // Promises: asks only; says of each finding what to do.
-// Leaves to others: asking (store/house/checkup.ts), what can be seen at once (engine), the database
-// itself (database.ts), every rule of the register (`verify`).
+// Leaves to others: asking (store/house/checkup.ts), what can be seen at once (engine), the
+// database itself (database.ts), every rule of the register (`verify`).
 
 import { findingsOf as seenFindings } from "../../engine/services/health-findings.ts";
 import type { CheckUp } from "../../store/house/checkup.ts";
