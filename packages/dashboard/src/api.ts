@@ -3,7 +3,7 @@
 // every 10 s (the feed says when, see `live.ts`); what another project said is never shown in this.
 // Leaves to others: who asks (`session.ts`), when an answer is out of date (`live.ts`).
 
-import type { Signalbox } from "@signalbox/sdk";
+import type { Page, PageQuery, Signalbox } from "@signalbox/sdk";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { notifications } from "@mantine/notifications";
@@ -15,13 +15,18 @@ export type Subject =
   | "accounts"
   | "agents"
   | "allowances"
+  | "audit"
   | "counts"
+  | "health"
+  | "keys"
   | "project"
   | "queues"
   | "run"
   | "runs"
   | "runtimes"
-  | "usage";
+  | "sessions"
+  | "usage"
+  | "webhooks";
 
 /** The clock's share: in case a doorbell was missed, and for what changes without an event. */
 const CLOCK_MS = 30_000;
@@ -63,6 +68,18 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return taken;
 }
 
+/** The same for a list that has pages alone. */
+async function allPages<T>(list: (query: PageQuery) => Promise<Page<T>>): Promise<T[]> {
+  const taken: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit: 100, ...(cursor === undefined ? {} : { cursor }) });
+    taken.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && taken.length < MOST);
+  return taken;
+}
+
 export const useAgents = () =>
   useAsked({ of: ["agents"], ask: (client) => all(client.agents.iterate({ limit: 100 })) });
 
@@ -77,6 +94,55 @@ export const useRuntimes = () =>
 
 export const useProject = () =>
   useAsked({ of: ["project"], ask: (client) => client.projects.current(), everyMs: 10_000 });
+
+export const useWebhooks = () =>
+  useAsked({
+    of: ["webhooks"],
+    // A project has at most 100.
+    ask: async (client) => (await client.webhooks.list({ limit: 100 })).items,
+    everyMs: 10_000,
+  });
+
+export const useWebhook = (id: string) =>
+  useAsked({ of: ["webhooks", id], ask: (client) => client.webhooks.get(id), everyMs: 10_000 });
+
+/** Whose keys or sessions: the project's, or the owner's above all projects. */
+export type Whose = "project" | "installation";
+
+const whose = (of: Whose): { installation?: true } =>
+  of === "installation" ? { installation: true } : {};
+
+export const useKeys = (of: Whose) =>
+  useAsked({
+    of: ["keys", of],
+    ask: (client) => allPages((query) => client.keys.list({ ...query, ...whose(of) })),
+  });
+
+export const useSessions = (of: Whose) =>
+  useAsked({
+    of: ["sessions", of],
+    ask: (client) => allPages((query) => client.sessions.list({ ...query, ...whose(of) })),
+    everyMs: 10_000,
+  });
+
+type Readiness = {
+  readonly ready: boolean;
+  readonly database: string;
+  readonly sweep_lag_ms: number | null;
+  readonly version: string;
+  readonly started_at: string;
+};
+
+/** What the server says of itself; a server that is not ready says so with 503. */
+export const useReadiness = () =>
+  useAsked({
+    of: ["health", "ready"],
+    ask: (client) => client.http.get<Readiness>("/readyz"),
+    everyMs: 10_000,
+  });
+
+export const useHouse = () =>
+  useAsked({ of: ["health", "house"], ask: (client) => client.house(), everyMs: 10_000 });
 
 /** Runs that are being done now: at most 500. */
 export const useLiveRuns = () =>
@@ -94,6 +160,8 @@ export function useAction<Given>(action: {
   readonly changes: readonly Subject[];
   /** Said when it is done. */
   readonly done: (given: Given) => string;
+  /** Whoever asks says itself what was refused, beside what was asked. */
+  readonly saysRefusals?: true;
 }) {
   const { client, number } = useSignedIn();
   const queries = useQueryClient();
@@ -102,6 +170,7 @@ export function useAction<Given>(action: {
     onSuccess: (_answer, given) =>
       notifications.show({ message: action.done(given), color: "green", autoClose: 4_000 }),
     onError: (error) => {
+      if (action.saysRefusals === true) return;
       const { title, advice } = adviceOn(error);
       notifications.show({ title, message: advice, color: "red", autoClose: 10_000 });
     },

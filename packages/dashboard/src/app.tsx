@@ -6,11 +6,11 @@
 import { createTheme, MantineProvider, Modal, Popover, Tooltip } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { isSignalboxError } from "@signalbox/sdk";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useEffect, useState } from "react";
 import { router } from "./router.ts";
-import { useSession } from "./session.ts";
+import { expired, useSession } from "./session.ts";
 import { SignIn } from "./shell/sign-in.tsx";
 
 const theme = createTheme({
@@ -19,16 +19,28 @@ const theme = createTheme({
   defaultRadius: "sm",
   components: {
     Modal: Modal.extend({
-      defaultProps: { lockScroll: false, closeButtonProps: { "aria-label": "Close" } },
+      defaultProps: {
+        lockScroll: false,
+        closeButtonProps: { "aria-label": "Close" },
+        // The head of a dialog is no second head of the page.
+        attributes: { header: { role: "presentation" } },
+      },
     }),
     Popover: Popover.extend({ defaultProps: { withinPortal: true } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300 } }),
   },
 });
 
+/** An ended session leads to the sign-in, whatever was asked. */
+const onError = (error: unknown): void => {
+  if (isSignalboxError(error, "unauthorized")) expired();
+};
+
 /** The SDK has tried often enough already when it throws; refusals do not get better. */
 const queryClient = (): QueryClient =>
   new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,
@@ -42,7 +54,13 @@ const queryClient = (): QueryClient =>
 export function App() {
   const session = useSession();
   const number = session?.number ?? 0;
-  const queries = useMemo(queryClient, [number]);
+  // One for all sessions, since a question on the screen stays with the client it began with; what
+  // is remembered is named by the session and forgotten with it.
+  const [queries] = useState(queryClient);
+  useEffect(
+    () => queries.removeQueries({ predicate: ({ queryKey: [of] }) => of !== number }),
+    [queries, number],
+  );
   return (
     <MantineProvider
       theme={theme}

@@ -5,11 +5,12 @@
 // every 10 s.
 // Leaves to others: showing it (pages), the events of one run (`pages/run/`).
 
+import { isSignalboxError } from "@signalbox/sdk";
 import type { Event, Signalbox } from "@signalbox/sdk";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Subject } from "./api.ts";
-import { useSession } from "./session.ts";
+import { expired, useSession } from "./session.ts";
 
 /** Beginning of an event's type → what it makes stale. The first that fits counts. */
 const stale: readonly (readonly [string, readonly Subject[]])[] = [
@@ -18,12 +19,16 @@ const stale: readonly (readonly [string, readonly Subject[]])[] = [
   ["usage.", ["usage", "allowances"]],
   ["quota.", ["allowances", "agents"]],
   ["dispatch.", ["run"]],
-  ["agent.", ["agents"]],
-  ["account.", ["accounts", "agents"]],
-  ["runtime.", ["runtimes", "agents"]],
-  ["queue.", ["queues", "run"]],
-  ["project.", ["project", "runs", "run", "agents"]],
+  ["agent.", ["agents", "audit"]],
+  ["account.", ["accounts", "agents", "audit"]],
+  ["runtime.", ["runtimes", "agents", "audit"]],
+  ["queue.", ["queues", "run", "audit"]],
+  ["project.", ["project", "runs", "run", "agents", "audit"]],
   ["slot.", ["agents"]],
+  ["webhook.", ["webhooks", "audit"]],
+  ["key.", ["keys", "sessions", "audit"]],
+  ["session.", ["sessions", "audit"]],
+  ["access.", ["audit"]],
 ];
 
 const COALESCE_MS = 1_000;
@@ -153,20 +158,23 @@ async function followForEver(client: Signalbox, { tell, signal }: Following): Pr
     const row = stale.find(([beginning]) => event.type.startsWith(beginning));
     if (row !== undefined) tell({ subjects: row[1] });
   };
-  // What happened between the tab that followed before and this one is in no stream: ask anew.
-  tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
   let afterFeed: string | null = null;
   while (!signal.aborted) {
     try {
       setLink(afterFeed === null ? "connecting" : "away");
-      afterFeed ??= await lastFeed(client);
+      if (afterFeed === null) {
+        afterFeed = await lastFeed(client);
+        // What happened up to this number since somebody followed last is in no stream.
+        tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
+      }
       setLink("live");
       for await (const event of client.events.follow({ afterFeed, signal })) {
         afterFeed = event.feed;
         take(event);
       }
-    } catch {
+    } catch (error) {
       if (signal.aborted) return;
+      if (isSignalboxError(error, "unauthorized")) return expired();
       setLink("away");
     }
     await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS));

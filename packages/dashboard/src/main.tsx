@@ -1,5 +1,6 @@
 // The first line that runs: styles, then the application into its place.
-// Promises: a key kept for this tab is tried before anything is drawn, so that no screen flashes.
+// Promises: the session of this browser is taken up before anything is drawn, so that no screen
+// flashes; a login link waits for its press.
 // Leaves to others: everything (`app.tsx`).
 
 import "@mantine/core/styles.css";
@@ -9,14 +10,15 @@ import "./tokens.css";
 import "./shell.css";
 import "./parts.css";
 import "./pages.css";
+import "./admin.css";
 
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
-import { resume } from "./session.ts";
+import { linkCode, resume } from "./session.ts";
 
 const root = document.querySelector("#root");
 if (root !== null) {
-  // A key that opens nothing any more leads to the sign-in, which says so.
-  await resume().catch(() => undefined);
+  // Without an answer the sign-in is shown, and says so when it is tried.
+  if (linkCode === null) await resume().catch(() => undefined);
   createRoot(root).render(<App />);
 }

@@ -1,6 +1,6 @@
 // Addresses: made from the table of screens.
 // Promises: what a screen is filtered by stands in the address as plain `name=value`, so that it
-// can be read, sent and bookmarked; a key never does.
+// can be read, sent and bookmarked; nothing secret ever does.
 // Leaves to others: what the parameters mean (the screens).
 
 import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";

@@ -36,7 +36,7 @@ export const screens: readonly Screen[] = [
   },
   {
     path: "/queues",
-    label: "Queues and health",
+    label: "Queues",
     letter: "q",
     page: lazyRouteComponent(() => import("./pages/queues/queues-page.tsx"), "QueuesPage"),
   },
@@ -51,6 +51,35 @@ export const screens: readonly Screen[] = [
     label: "Accounts",
     letter: "a",
     page: lazyRouteComponent(() => import("./pages/accounts/accounts-page.tsx"), "AccountsPage"),
+  },
+  {
+    path: "/webhooks",
+    label: "Webhooks",
+    letter: "w",
+    page: lazyRouteComponent(() => import("./pages/webhooks/webhooks-page.tsx"), "WebhooksPage"),
+  },
+  {
+    path: "/webhooks/$id",
+    label: null,
+    page: lazyRouteComponent(() => import("./pages/webhooks/webhook-page.tsx"), "WebhookPage"),
+  },
+  {
+    path: "/audit",
+    label: "Audit",
+    letter: "l",
+    page: lazyRouteComponent(() => import("./pages/audit/audit-page.tsx"), "AuditPage"),
+  },
+  {
+    path: "/health",
+    label: "Health",
+    letter: "h",
+    page: lazyRouteComponent(() => import("./pages/health/health-page.tsx"), "HealthPage"),
+  },
+  {
+    path: "/settings",
+    label: "Settings and keys",
+    letter: "s",
+    page: lazyRouteComponent(() => import("./pages/settings/settings-page.tsx"), "SettingsPage"),
   },
 ];
 

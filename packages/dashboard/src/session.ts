@@ -1,29 +1,38 @@
 // Who is signed in: the one place that knows how this page proves who it is.
-// Promises: a key lives in memory, and in sessionStorage only when the person chose so; it is never
-// part of an address, a log or a message; signing out forgets both.
-// Leaves to others: what the key may do (server). A session by cookie replaces this file alone: the
-// rest of the dashboard sees a client, a project and how to leave.
+// Promises: the browser's cookie, which no script reads, is all that proves it; a pasted key is
+// exchanged for a session at once and kept nowhere; the code of a login link leaves the address
+// before anything else runs; an ended session leads to the sign-in and back to where one was.
+// Leaves to others: what a session may do (server), asking for a key or a press (`sign-in.tsx`).
 
+import { notifications } from "@mantine/notifications";
 import { isSignalboxError, Signalbox } from "@signalbox/sdk";
-import type { Project } from "@signalbox/sdk";
+import type { OwnSession, Permission, Project } from "@signalbox/sdk";
 import { useSyncExternalStore } from "react";
+import { adviceOn } from "./parts/advice.ts";
 
 /** A signed-in page. `projects` are those the person can change to; empty with a project's key. */
 export type Session = {
   readonly client: Signalbox;
+  readonly own: OwnSession;
   readonly project: Project;
   readonly projects: readonly Project[];
-  /** Changes whenever another project or key is used: names what is remembered of the server. */
+  /** Another for each project and session: names what is remembered of the server. */
   readonly number: number;
 };
 
-const STORE = "signalbox.key";
+/** Why nobody is signed in: nobody was, the person left, or the session was ended. */
+export type Farewell = "nobody" | "left" | "ended";
+
 const PROJECT_STORE = "signalbox.project";
+const RETURN_STORE = "signalbox.return";
+const LOGIN = "/login";
 
 let current: Session | null = null;
-let key: string | null = null;
+let farewell: Farewell = "nobody";
 let count = 0;
 const listeners = new Set<() => void>();
+/** Tells the other tabs that somebody came or left: they share the cookie. */
+const tabs = new BroadcastChannel("signalbox.session");
 
 function change(next: Session | null): void {
   current = next;
@@ -40,6 +49,11 @@ export function useSession(): Session | null {
   return useSyncExternalStore(subscribe, () => current);
 }
 
+/** Why nobody is signed in. */
+export function useFarewell(): Farewell {
+  return useSyncExternalStore(subscribe, () => farewell);
+}
+
 /** The session of a page that is only shown to who is signed in. */
 export function useSignedIn(): Session {
   const session = useSession();
@@ -47,58 +61,125 @@ export function useSignedIn(): Session {
   return session;
 }
 
-const clientOf = (secret: string, project?: string): Signalbox =>
+/** Whether the session may do what needs this permission. */
+export function useMay(permission: Permission): boolean {
+  return useSignedIn().own.permissions.includes(permission);
+}
+
+/** The code of the login link by which this page was opened; null: it was opened without one. */
+export const linkCode: string | null = takeCode();
+
+function takeCode(): string | null {
+  const { pathname, hash } = window.location;
+  if (pathname !== LOGIN) return null;
+  window.history.replaceState(null, "", LOGIN);
+  return hash.length > 1 ? hash.slice(1) : null;
+}
+
+const clientOf = (project?: string): Signalbox =>
   new Signalbox({
     url: window.location.origin,
-    key: secret,
+    session: true,
     ...(project === undefined ? {} : { project }),
   });
 
-/** Signs in with a key; throws what the server refused. `keep`: until this tab is closed. */
-export async function signIn(secret: string, keep: boolean): Promise<void> {
-  const wanted = window.sessionStorage.getItem(PROJECT_STORE) ?? undefined;
-  const session = await open(secret, wanted);
-  key = secret;
-  if (keep) window.sessionStorage.setItem(STORE, secret);
-  change(session);
+/**
+ * Signs in with a key, or with a login link or its code; throws what the server refused. The key is
+ * used to make a link, which is opened, and is then forgotten.
+ */
+export async function signIn(secret: string): Promise<void> {
+  const isKey = secret.startsWith("sbx_");
+  const code = isKey ? await codeOf(secret) : secret.slice(secret.indexOf("#") + 1);
+  await clientOf().sessions.open(code);
+  await enter();
+  tell();
 }
 
-/** Signs in again with the key of this tab, if one was kept and still opens something. */
+async function codeOf(key: string): Promise<string> {
+  const asKey = new Signalbox({ url: window.location.origin, key });
+  return (await asKey.sessions.link()).code;
+}
+
+/** Takes up the session of this browser, if there is one; without an answer nobody is signed in. */
 export async function resume(): Promise<void> {
-  const kept = window.sessionStorage.getItem(STORE);
-  if (kept !== null) await signIn(kept, true);
+  try {
+    await enter();
+  } catch (error) {
+    if (isSignalboxError(error, "unauthorized")) leave(current === null ? farewell : "ended");
+    else if (current === null) throw error;
+  }
+}
+
+/** What every screen needs to know of the session, then the screen. */
+async function enter(): Promise<void> {
+  const wanted = window.sessionStorage.getItem(PROJECT_STORE) ?? undefined;
+  const session = await open(wanted);
+  const back = window.sessionStorage.getItem(RETURN_STORE);
+  window.sessionStorage.removeItem(RETURN_STORE);
+  if (window.location.pathname === LOGIN) {
+    // Loaded anew at the address that is kept; only a path of this very site is one.
+    const isPath = back !== null && /^\/(?!\/)/.test(back);
+    window.location.replace(isPath ? back : "/");
+    return;
+  }
+  change(session);
 }
 
 /** Acts in another project from now on. */
 export async function changeProject(name: string): Promise<void> {
-  if (key === null) return;
-  const session = await open(key, name);
+  const session = await open(name);
   window.sessionStorage.setItem(PROJECT_STORE, name);
   change(session);
 }
 
-/** Forgets the key. */
+/** Ends the session of this browser, in all its tabs. */
 export function signOut(): void {
-  key = null;
-  window.sessionStorage.removeItem(STORE);
-  window.sessionStorage.removeItem(PROJECT_STORE);
-  change(null);
+  void endOwn();
 }
 
-async function open(secret: string, wanted: string | undefined): Promise<Session> {
-  const projects = await projectsOf(clientOf(secret));
-  const isChosen = wanted !== undefined && projects.some(({ name }) => name === wanted);
-  const client = isChosen ? clientOf(secret, wanted) : clientOf(secret);
-  const project = await client.projects.current();
-  return { client, project, projects, number: (count += 1) };
-}
-
-/** All projects with the owner's key; none with the key of one project, which cannot change. */
-async function projectsOf(client: Signalbox): Promise<readonly Project[]> {
+async function endOwn(): Promise<void> {
   try {
-    return (await client.projects.list({ limit: 100 })).items;
+    await clientOf().sessions.endOwn();
   } catch (error) {
-    if (isSignalboxError(error, "forbidden")) return [];
-    throw error;
+    // An ended session is what was asked for; anything else leaves it open, which has to be said.
+    if (!isSignalboxError(error, "unauthorized")) {
+      const { title, advice } = adviceOn(error);
+      notifications.show({ title: `Still signed in. ${title}`, message: advice, color: "red" });
+      return;
+    }
   }
+  window.sessionStorage.removeItem(PROJECT_STORE);
+  leave("left");
+  tell();
+}
+
+/** The server says that the session is over. */
+export function expired(): void {
+  if (current !== null) leave("ended");
+}
+
+function leave(why: Farewell): void {
+  farewell = why;
+  const { pathname, search } = window.location;
+  const isKept = why !== "left" && pathname !== LOGIN;
+  if (isKept) window.sessionStorage.setItem(RETURN_STORE, `${pathname}${search}`);
+  if (current !== null || why !== "nobody") change(null);
+}
+
+function tell(): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it has one origin
+  tabs.postMessage("changed");
+}
+
+tabs.addEventListener("message", () => void resume().catch(() => undefined));
+
+async function open(wanted: string | undefined): Promise<Session> {
+  const client = clientOf();
+  const own = await client.sessions.own();
+  const isOwner = own.permissions.includes("own");
+  const projects = isOwner ? (await client.projects.list({ limit: 100 })).items : [];
+  const isChosen = wanted !== undefined && projects.some(({ name }) => name === wanted);
+  const within = isChosen ? clientOf(wanted) : client;
+  const project = await within.projects.current();
+  return { client: within, own, project, projects, number: (count += 1) };
 }

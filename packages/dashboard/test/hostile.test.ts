@@ -73,6 +73,14 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
       reason: "quota",
       recovery_in_ms: 3_600_000,
     });
+    await client.webhooks.create({
+      url: "https://example.org/hook",
+      // Of which there is none, so nothing is ever sent.
+      types: ["slot.*"],
+      agent,
+      description: corpus.slice(0, 8).join(" "),
+    });
+    await client.keys.create({ name: name(0), roles: ["worker"], agents: [agent] });
     await client.agents.pause(agent, { reason: corpus.slice(0, 8).join(" ") });
   });
   afterAll(async () => {
@@ -91,6 +99,9 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
       ["/runtimes", "[click]"],
       ["/accounts", "<script>"],
       ["/usage", seen],
+      ["/webhooks", seen],
+      ["/audit", seen],
+      ["/settings", seen],
       ...ids.flatMap((id) => tabs.map((tab): [string, string] => [`/runs/${id}?tab=${tab}`, seen])),
     ];
     for (const [address, text] of screens) {

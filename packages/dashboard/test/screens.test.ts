@@ -3,6 +3,8 @@
 
 import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { setDesk } from "./desk.ts";
+import type { Desk } from "./desk.ts";
 import { makeFleet } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { hasBrowser, openPage, openStage, picture, signIn } from "./stage.ts";
@@ -11,7 +13,7 @@ import type { Stage } from "./stage.ts";
 const WIDTHS = [360, 768, 1440, 2560];
 
 /** Screen → address and what is there when it is ready. */
-const screens: readonly (readonly [string, (fleet: Fleet) => string, string])[] = [
+const screens: readonly (readonly [string, (fleet: Fleet & Desk) => string, string])[] = [
   ["fleet", () => "/", "text=Fix"],
   ["runs", () => "/runs", "text=Archive thread 40"],
   ["run-live", ({ live }) => `/runs/${live}`, "text=14 files changed"],
@@ -25,18 +27,24 @@ const screens: readonly (readonly [string, (fleet: Fleet) => string, string])[] 
   ["queues", () => "/queues", "text=archive"],
   ["runtimes", () => "/runtimes", "text=host-1"],
   ["accounts", () => "/accounts", "text=anthropic/max-1"],
+  ["webhooks", () => "/webhooks", "text=/hook"],
+  ["webhook", ({ webhook }) => `/webhooks/${webhook}`, "text=webhook.test"],
+  ["audit", () => "/audit", "text=queue.paused"],
+  ["health", () => "/health", "text=servers sweep"],
+  ["settings", () => "/settings", "text=build-7"],
 ];
 
 // There is no screen without a browser.
 describe.skipIf(!hasBrowser)("screens", () => {
   let stage: Stage;
-  let fleet: Fleet;
+  let fleet: Fleet & Desk;
   beforeAll(async () => {
     stage = await openStage();
-    fleet = await makeFleet(stage.client);
+    fleet = { ...(await makeFleet(stage.client)), ...(await setDesk(stage)) };
   });
   afterAll(async () => {
     await fleet?.end();
+    await fleet?.endDesk();
     await stage?.close();
   });
 

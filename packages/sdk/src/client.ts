@@ -21,10 +21,12 @@ import { Sessions } from "./resources/sessions.ts";
 import { Slots } from "./resources/slots.ts";
 import { UsageReport } from "./resources/usage.ts";
 import { Webhooks } from "./resources/webhooks.ts";
+import type { HouseHealth } from "./wire.ts";
 
 /**
  * `url` of the server, `key` (`sbx_…`), and with the owner key the `project` to act in, by name or
- * id. `timeoutMs` is the deadline of one try, default 30,000.
+ * id. A page of the server's own origin says `session: true` instead of `key`: then the browser's
+ * session asks (`sessions.open`). `timeoutMs` is the deadline of one try, default 30,000.
  */
 export type SignalboxOptions = HttpOptions;
 
@@ -87,5 +89,17 @@ export class Signalbox {
    */
   health(): Promise<{ status: string }> {
     return this.http.get("/healthz", { retry: false, timeoutMs: 5_000 });
+  }
+
+  /**
+   * How the house is: servers, sweeps, database, and what is wrong. Role operator; load and
+   * numbers of all projects together for the owner alone.
+   *
+   * @example
+   * const { findings } = await signalbox.house();
+   * const wrong = findings.filter(({ verdict }) => verdict !== "ok");
+   */
+  house(): Promise<HouseHealth> {
+    return this.http.get("/v1/health");
   }
 }

@@ -1,6 +1,7 @@
 // HTTP: one request, with a deadline, an answer as JSON and every refusal as a `SignalboxError`.
 // Promises: no call waits for ever; the caller's abort is thrown as the caller's reason; the key
-// lives in a private field and is sent in the Authorization header alone.
+// lives in a private field and is sent in the Authorization header alone. With a browser's session
+// no secret is known here: the browser sends its cookie, and writes carry the token of the session.
 // Leaves to others: keep-alive (fetch), when to try again (`retry.ts`), streams of events
 // (`event-stream.ts`, which uses `open`).
 
@@ -19,12 +20,16 @@ import type { Problem } from "./wire.ts";
 
 export type Connection = { url: string; key: string; project?: string };
 
-export type HttpOptions = Connection & {
-  /** Default: the global fetch. */
-  fetch?: typeof globalThis.fetch;
-  /** Deadline of one try, in milliseconds. Default 30,000. */
-  timeoutMs?: number;
-};
+/** Who asks: a key, or the session of the browser in which this runs. */
+type Who = { key: string; session?: never } | { key?: never; session: true };
+
+export type HttpOptions = Omit<Connection, "key"> &
+  Who & {
+    /** Default: the global fetch. */
+    fetch?: typeof globalThis.fetch;
+    /** Deadline of one try, in milliseconds. Default 30,000. */
+    timeoutMs?: number;
+  };
 
 /** Values that are undefined or null are left out; an array is sent as the parameter repeated. */
 export type Query = {
@@ -49,6 +54,8 @@ export type RequestOptions = {
   signal?: AbortSignal | undefined;
   /** Whether repeating is safe. Default: true for GET and PUT, false otherwise. */
   retry?: boolean;
+  /** The route is for anybody: no key goes with it, and no token of a session. */
+  open?: boolean;
 };
 
 export type Answer<T> = { body: T; status: number; headers: Headers };
@@ -57,18 +64,22 @@ type Method = "GET" | "POST" | "PUT";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Sends requests to one server with one key. */
+/** Sends requests to one server with one key, or with the session of this browser. */
 export class Http {
   readonly #base: URL;
-  readonly #key: string;
+  /** Null: the browser's session. */
+  readonly #key: string | null;
   readonly #project: string | undefined;
   readonly #fetch: typeof globalThis.fetch;
   readonly #timeoutMs: number;
+  /** What writes of a session carry, once it was asked for. */
+  #token: Promise<string> | null = null;
 
   constructor(options: HttpOptions) {
     this.#base = new URL(options.url.endsWith("/") ? options.url : `${options.url}/`);
-    if (options.key === "") throw new TypeError("Signalbox: `key` is empty");
-    this.#key = options.key;
+    const isNobody = options.session !== true && (options.key ?? "") === "";
+    if (isNobody) throw new TypeError("Signalbox: `key` is empty");
+    this.#key = options.key ?? null;
     this.#project = options.project;
     // Called bare: the fetch of browsers refuses to be anybody's method.
     const { fetch = globalThis.fetch } = options;
@@ -78,9 +89,11 @@ export class Http {
 
   /**
    * What another connection to the same server needs. Contains the key: never log it. The URL ends
-   * without a slash, so that programs can put a path behind it.
+   * without a slash, so that programs can put a path behind it. Throws a TypeError for a client that
+   * asks by the session of a browser.
    */
   connection(): Connection {
+    if (this.#key === null) throw new TypeError("Signalbox: this needs a client with a `key`");
     const project = this.#project === undefined ? {} : { project: this.#project };
     return { url: this.#base.href.replace(/\/$/, ""), key: this.#key, ...project };
   }
@@ -102,7 +115,7 @@ export class Http {
 
   /** One call with status and headers of the answer. */
   send<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Answer<T>> {
-    const once = (): Promise<Answer<T>> => this.#once<T>(method, path, options);
+    const once = (): Promise<Answer<T>> => this.#allowed<T>(method, path, options);
     return (options.retry ?? method !== "POST") ? withRetries(once, options.signal) : once();
   }
 
@@ -117,6 +130,7 @@ export class Http {
     const deadline = startDeadline(options.timeoutMs ?? this.#timeoutMs, options.signal);
     try {
       const response = await this.#fetch(this.#url(path, options.query), {
+        ...this.#cookie(),
         headers: this.#headers(options),
         signal: deadline.signal,
       });
@@ -128,6 +142,39 @@ export class Http {
     }
   }
 
+  /** With the token that a session's writes need; asked for again when another login changed it. */
+  async #allowed<T>(method: Method, path: string, options: RequestOptions): Promise<Answer<T>> {
+    if (this.#key !== null || method === "GET" || options.open === true) {
+      return this.#once<T>(method, path, options);
+    }
+    const isKnown = this.#token !== null;
+    const send = async (): Promise<Answer<T>> => {
+      const headers = { ...options.headers, "signalbox-csrf": await this.#csrfToken() };
+      return this.#once<T>(method, path, { ...options, headers });
+    };
+    try {
+      return await send();
+    } catch (error) {
+      if (!isKnown || !isSignalboxError(error, "forbidden_origin")) throw error;
+      this.#token = null;
+      return send();
+    }
+  }
+
+  async #csrfToken(): Promise<string> {
+    this.#token ??= this.get<{ csrf_token: string }>("/v1/session").then((own) => own.csrf_token);
+    try {
+      return await this.#token;
+    } catch (error) {
+      this.#token = null;
+      throw error;
+    }
+  }
+
+  #cookie(): { credentials?: "same-origin" } {
+    return this.#key === null ? { credentials: "same-origin" } : {};
+  }
+
   async #once<T>(method: Method, path: string, options: RequestOptions): Promise<Answer<T>> {
     const deadline = startDeadline(options.timeoutMs ?? this.#timeoutMs, options.signal);
     const body = options.json ?? (options.body === undefined ? null : JSON.stringify(options.body));
@@ -135,7 +182,8 @@ export class Http {
     if (body !== null) headers["content-type"] = "application/json";
     try {
       const url = this.#url(path, options.query);
-      const response = await this.#fetch(url, { method, headers, body, signal: deadline.signal });
+      const how = { method, headers, body, signal: deadline.signal, ...this.#cookie() };
+      const response = await this.#fetch(url, how);
       if (!response.ok) throw await refusal(response);
       const text = await response.text();
       const value = (text === "" ? undefined : JSON.parse(text)) as T;
@@ -159,8 +207,9 @@ export class Http {
   }
 
   #headers(options: RequestOptions): { [name: string]: string } {
+    const isOpen = options.open === true || this.#key === null;
     return {
-      authorization: `Bearer ${this.#key}`,
+      ...(isOpen ? {} : { authorization: `Bearer ${this.#key}` }),
       accept: "application/json",
       ...(this.#project === undefined ? {} : { "signalbox-project": this.#project }),
       ...options.headers,

@@ -11,4 +11,5 @@ export type * from "./wire/fleet.ts";
 export type * from "./wire/dead-letters.ts";
 export type * from "./wire/access.ts";
 export type * from "./wire/approvals.ts";
+export type * from "./wire/health.ts";
 export type * from "./wire/webhooks.ts";

@@ -8,7 +8,7 @@ import { isSignalboxError } from "@signalbox/sdk";
 export type Advice = { readonly title: string; readonly advice: string };
 
 const byStatus: { readonly [status: number]: string } = {
-  401: "Sign out and sign in with a key that is not revoked or expired.",
+  401: "Sign in with a key that is not revoked or expired, or with a new link.",
   403: "Sign in with a key whose roles allow it, or ask somebody who has one.",
   404: "It may belong to another project, or its retention has passed.",
   409: "Something else happened first. Look at the state it has now.",

@@ -2,7 +2,14 @@
 // Promises: no two states of one thing share a shape, so that colour is never the only sign.
 // Leaves to others: drawing them (`state-badge.tsx`).
 
-import type { AgentStatus, AttemptState, RunState, Runtime } from "@signalbox/sdk";
+import type {
+  AgentStatus,
+  AttemptState,
+  DeliveryState,
+  Finding,
+  RunState,
+  Runtime,
+} from "@signalbox/sdk";
 
 export type Tone = "neutral" | "blue" | "green" | "amber" | "red" | "violet";
 export type Shape =
@@ -71,6 +78,39 @@ export const limitLooks: Readonly<Record<"open" | "closed" | "half_open", Look>>
   half_open: look("probing", "violet", "half"),
 };
 
+export type WebhookState = "sending" | "failing" | "disabled";
+
+export const webhookLooks: Readonly<Record<WebhookState, Look>> = {
+  sending: look("sending", "green", "check"),
+  failing: look("failing", "red", "clock"),
+  disabled: look("disabled", "neutral", "bars"),
+};
+
+export const deliveryLooks: Readonly<Record<DeliveryState | "aside", Look>> = {
+  pending: look("pending", "blue", "ring"),
+  aside: look("stepped aside", "amber", "undo"),
+  delivered: look("delivered", "green", "check"),
+  failed: look("given up", "red", "cross"),
+};
+
+export const keyLooks: Readonly<Record<"good" | "ending" | "expired" | "revoked", Look>> = {
+  good: look("good", "green", "check"),
+  ending: look("ending", "amber", "hourglass"),
+  expired: look("expired", "neutral", "clock"),
+  revoked: look("revoked", "neutral", "cross"),
+};
+
+export const projectLooks: Readonly<Record<"open" | "stopped", Look>> = {
+  open: look("open", "green", "ring"),
+  stopped: look("stopped", "red", "square"),
+};
+
+export const findingLooks: Readonly<Record<Finding["verdict"], Look>> = {
+  ok: look("ok", "green", "check"),
+  warn: look("look at it", "amber", "bell"),
+  fail: look("wrong", "red", "cross"),
+};
+
 /** How long ago, or in how long: `now`, `12 s ago`, `in 5 min 20 s`. */
 export function agoText(at: string, now: number): string {
   const ms = Date.parse(at) - now;
@@ -101,6 +141,14 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 /** `1,204`; from a million on `3.4M`. */
 export const numberText = (n: number): string =>
   n >= 1_000_000 ? short.format(n) : whole.format(n);
+
+/** `840 B`, `12.4 MB`. */
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [n, place] = [bytes, 0];
+  while (n >= 1_000 && place < units.length - 1) [n, place] = [n / 1_000, place + 1];
+  return `${place === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[place]}`;
+}
 
 /** Micros of a dollar as `$0.0042` or `$12.40`. */
 export function moneyText(micros: number): string {

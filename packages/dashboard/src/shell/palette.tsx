@@ -37,7 +37,7 @@ export function Palette({ askStop, showKeys }: PaletteProps) {
     { id: "stop", label: "Emergency stop …", description: "Asks for a reason", onClick: askStop },
     { id: "theme", label: `Change to ${next}`, onClick: flip },
     { id: "keys", label: "Show the keyboard's keys", description: "?", onClick: showKeys },
-    { id: "out", label: "Sign out", description: "Forgets the key", onClick: signOut },
+    { id: "out", label: "Sign out", description: "Ends the session", onClick: signOut },
     ...agents.map(({ name, status }) => ({
       id: `agent ${name}`,
       label: `Runs of ${name}`,

@@ -3,9 +3,9 @@
 // when and why; lifting needs a reason too.
 // Leaves to others: what a stop does (server).
 
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useAction, useProject } from "../api.ts";
+import { ActButton } from "../parts/act-button.tsx";
 import { AskReason } from "../parts/ask-reason.tsx";
 import { When } from "../parts/when.tsx";
 import { useSignedIn } from "../session.ts";
@@ -25,9 +25,9 @@ export function StopButton({ isAsked, ask }: StopDialog) {
   if (data.stopped_at !== null) return null;
   return (
     <>
-      <Button color="red" size="xs" onClick={() => ask(true)}>
+      <ActButton needs="operate" color="red" size="xs" onClick={() => ask(true)}>
         Stop all …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`Emergency stop of ${project.name}`}
@@ -61,9 +61,9 @@ export function StoppedNote() {
         <strong>Stopped</strong> <When at={data.stopped_at} />: {data.stop_reason ?? "no reason"}.
         Nothing is handed out.
       </div>
-      <Button color="red" variant="outline" size="xs" onClick={() => ask(true)}>
+      <ActButton needs="operate" color="red" variant="outline" size="xs" onClick={() => ask(true)}>
         Lift the stop …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title="Lift the emergency stop"

@@ -1,5 +1,5 @@
 // The top bar: which project, whether the page is live, the palette, the theme, and the stop.
-// Promises: the emergency stop is on every screen, in the same place; leaving forgets the key.
+// Promises: the emergency stop is on every screen, in the same place; leaving ends the session.
 // Leaves to others: the stop itself (`stop.tsx`), the palette (`palette.tsx`).
 
 import { Button, NativeSelect } from "@mantine/core";

@@ -13,6 +13,8 @@ export type AuditFilter = PageQuery & {
   actor?: string;
   /** Type of the event: `queue.paused`, `key.created`, … */
   type?: string;
+  /** Only what was done to this run; not in the installation's own trail. */
+  run?: string;
   from?: string;
   to?: string;
   /** The installation's own trail instead of a project's; needs the owner's key. */

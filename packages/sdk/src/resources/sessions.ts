@@ -1,10 +1,11 @@
 // Logins: links that open a session in a browser, and the sessions that are open.
-// Promises: a link is in one answer, the one that made it.
-// Leaves to others: opening it (a browser, at `/login`), what a session may do (its key's roles).
+// Promises: a link is in one answer, the one that made it; the secret of a session is in no answer:
+// the browser keeps it as a cookie that no script reads.
+// Leaves to others: what a session may do (its key's roles).
 
 import type { Http } from "../http.ts";
 import type { PageQuery } from "../paging.ts";
-import type { Login, Page, Session } from "../wire.ts";
+import type { Login, OwnSession, Page, Session } from "../wire.ts";
 
 /** Whose: the project's (default), or the owner's (`installation`, needs the owner's key). */
 type Whose = { installation?: boolean };
@@ -26,6 +27,38 @@ export class Sessions {
    */
   link(): Promise<Login> {
     return this.#http.post("/v1/logins", { body: {} });
+  }
+
+  /**
+   * Opens a session in this browser with the code of a link, once. For pages of the server's own
+   * origin, with a client made with `session: true`. Throws 401 `unauthorized`.
+   *
+   * @example
+   * const browser = new Signalbox({ url: location.origin, session: true });
+   * await browser.sessions.open(code);
+   */
+  open(code: string): Promise<OwnSession> {
+    return this.#http.post("/v1/sessions", { body: { code }, open: true });
+  }
+
+  /**
+   * The session of this browser, and what it may do. Throws 401 `unauthorized` without one.
+   *
+   * @example
+   * const { permissions } = await browser.sessions.own();
+   */
+  own(): Promise<OwnSession> {
+    return this.#http.get("/v1/session");
+  }
+
+  /**
+   * Ends the session of this browser, and takes the cookie out of it.
+   *
+   * @example
+   * await browser.sessions.endOwn();
+   */
+  endOwn(): Promise<Session> {
+    return this.#http.post("/v1/session/end", { body: {} });
   }
 
   /**

@@ -2,6 +2,7 @@
 // Promises: the notation of `runs.ts`; the code of a login is in the answer that made it, once.
 // Leaves to others: keys and roles (`operators.ts`).
 
+import type { Permission, Role } from "./operators.ts";
 import type { JsonObject } from "./runs.ts";
 
 /** A link that opens one session in a browser: the server's address, then `path`. */
@@ -34,6 +35,10 @@ export type Session = {
 export type OwnSession = Session & {
   /** To be sent with every request but GET, as header `Signalbox-CSRF`. */
   csrf_token: string;
+  /** Those of its key. */
+  roles: Role[];
+  /** What these roles allow: each route needs one. */
+  permissions: Permission[];
 };
 /** Somebody's deed: who, when, what, to what and why. */
 export type AuditEntry = {

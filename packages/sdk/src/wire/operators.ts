@@ -3,6 +3,16 @@
 // Leaves to others: what each role may do (server).
 
 export type Role = "viewer" | "submitter" | "worker" | "approver" | "operator" | "admin" | "owner";
+/** What roles allow: every route asks for one. */
+export type Permission =
+  | "read"
+  | "submit"
+  | "work"
+  | "cancel"
+  | "operate"
+  | "approve"
+  | "administer"
+  | "own";
 export type Project = {
   id: string;
   name: string;

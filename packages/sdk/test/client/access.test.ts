@@ -40,6 +40,10 @@ const calls: [string, (box: Signalbox) => Promise<unknown>, unknown][] = [
   ["GET /v1/installation/sessions", (box) => box.sessions.list(owner), undefined],
   ["POST /v1/sessions/ses_1/end", (box) => box.sessions.end("ses_1"), {}],
   ["POST /v1/installation/sessions/ses_1/end", (box) => box.sessions.end("ses_1", owner), {}],
+  ["POST /v1/sessions", (box) => box.sessions.open("sbl_1"), { code: "sbl_1" }],
+  ["GET /v1/session", (box) => box.sessions.own(), undefined],
+  ["POST /v1/session/end", (box) => box.sessions.endOwn(), {}],
+  ["GET /v1/health", (box) => box.house(), undefined],
   ["GET /v1/audit", (box) => box.audit.list(), undefined],
   ["GET /v1/installation/audit", (box) => box.audit.list(owner), undefined],
 ];

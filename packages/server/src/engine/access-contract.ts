@@ -29,7 +29,14 @@ export type KeyInput = {
   agents?: string[] | null;
 };
 
-export type AuditFilter = { actor?: string; type?: string; from?: number; to?: number };
+/** `run`: only deeds to this one (UUID); nothing in the installation's trail is about a run. */
+export type AuditFilter = {
+  actor?: string;
+  type?: string;
+  from?: number;
+  to?: number;
+  run?: string;
+};
 
 /** A creating request with an Idempotency-Key. */
 export type Creation = {

@@ -354,6 +354,8 @@ export interface Engine extends AccessEngine, WebhookEngine {
   readonly traces?: Pick<Traces, "start" | "words"> | null;
 
   health(): Promise<Health>;
+  /** The house for people; `all`: also what all projects do together. */
+  houseHealth(all: boolean): Promise<wire.HouseHealth>;
   /**
    * What this server tells about itself and the house, in the text format of Prometheus; `more` are
    * metrics of the door that was asked.

@@ -23,6 +23,7 @@ import type { Out } from "./out.ts";
 import { outOf, startOut, stopOut } from "./out.ts";
 import type { Parts } from "./parts.ts";
 import { questionsOf } from "./questions.ts";
+import { readHouseHealth } from "./services/health.ts";
 import { Traces } from "./tracing/traces.ts";
 import type { Tracing } from "./tracing/traces.ts";
 import { verbsOf } from "./verbs.ts";
@@ -120,6 +121,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   };
   const health = (): Promise<Health> =>
     healthOf(parts, sweeps, { version: options.version, startedAt });
+  const houseHealth = async (all: boolean) => readHouseHealth(parts, await health(), all);
   const sweepOnce = async (): Promise<void> => {
     await sweeps.once();
     await parts.after.settled();
@@ -128,8 +130,8 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   const removeOld = (): Promise<number> => out.retention.once();
   const { traces } = parts;
   const asked = { ...verbsOf(parts), ...questionsOf(parts), ...accessOf(parts) };
-  const own = { health, metrics, traces, parts, events: out.live, removeOld, sweepOnce, stop };
-  return { ...asked, ...own };
+  const told = { health, houseHealth, metrics, traces, events: out.live };
+  return { ...asked, ...told, parts, removeOld, sweepOnce, stop };
 }
 
 /** Waits for all of them, also when one has failed, so that nothing opens after the closing. */

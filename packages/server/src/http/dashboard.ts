@@ -92,7 +92,8 @@ export function dashboardRoutes(dashboard: Dashboard): Route[] {
         ...dashboard.file(path, header("accept-encoding") ?? ""),
       }),
     });
-  return [at("/", PAGE), ...dashboard.paths.map((path) => at(path, path))];
+  // Where login links lead: the page takes the code out of the address.
+  return [at("/", PAGE), at("/login", PAGE), ...dashboard.paths.map((path) => at(path, path))];
 }
 
 /**

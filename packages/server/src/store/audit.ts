@@ -24,6 +24,8 @@ export type AuditFilter = {
   readonly type: string | null;
   readonly from: number | null;
   readonly to: number | null;
+  /** Only deeds to this run. */
+  readonly run: string | null;
 };
 
 const list = statement(
@@ -40,7 +42,8 @@ const list = statement(
      and ($3::text is null or e.actor = $3)
      and ($4::text is null or e.type = $4 or $4 = any (e.also))
      and ($5::timestamptz is null or e.at >= $5) and ($6::timestamptz is null or e.at < $6)
-   order by e.feed desc limit $7`,
+     and ($7::uuid is null or (e.stream = 'run' and e.stream_id = $7))
+   order by e.feed desc limit $8`,
 );
 
 /** Instants as parameters; null stays null. */
@@ -61,6 +64,7 @@ export async function listAudit(
     filter.type,
     auditInstant(filter.from),
     auditInstant(filter.to),
+    filter.run,
     page.limit,
   ]);
 }

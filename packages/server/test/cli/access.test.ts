@@ -57,7 +57,7 @@ test("audit shows who did what and why", async () => {
 });
 
 test("up and login print links that open one session each", async () => {
-  const printed = /log in\s+(http\S+)/.exec(server.said())?.[1] as string;
+  const printed = /dashboard\s+(http\S+)/.exec(server.said())?.[1] as string;
   const { url } = await sandbox.json<{ url: string }>(["login"]);
   for (const link of [printed, url]) {
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/login#sbl_/);

@@ -129,6 +129,7 @@ export const table: { readonly [line: string]: readonly Role[] | "anybody" } = {
   "POST /v1/deliveries/:id/redeliver": admins,
   "GET /healthz": "anybody",
   "GET /readyz": "anybody",
+  "GET /v1/health": operators,
   "GET /metrics": owners,
   "GET /openapi.json": "anybody",
   "GET /": "anybody",

@@ -89,6 +89,23 @@ test("it is filtered by actor, type and time, and paged without a gap", async ()
   expect(paged).toEqual(all);
 });
 
+test("of a run there is what was done to it, and nothing else", async () => {
+  const [one, other] = [await submitted(scene), await submitted(scene)];
+  for (const { id } of [one, other]) {
+    await does(scene.keys.operator, `POST /v1/runs/${id}/cancel`, { reason: `not ${id}` });
+  }
+  const deeds = await trail(`&run=${one.id}`);
+  expect(deeds.map(({ type, reason }) => [type, reason])).toContainEqual([
+    "run.cancelled",
+    `not ${one.id}`,
+  ]);
+  expect(deeds.map(({ target }) => target)).toEqual(
+    deeds.map(() => ({ stream: "run", id: one.id })),
+  );
+  const wrong = await ask(scene.app, scene.keys.operator, "GET /v1/audit?run=queue_1");
+  expect([wrong.status, wrong.body.errors[0].field]).toEqual([400, "run"]);
+});
+
 test("an instant that is none is refused by its name", async () => {
   const reply = await ask(
     scene.app,

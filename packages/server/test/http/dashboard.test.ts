@@ -82,6 +82,17 @@ describe("a built dashboard", () => {
     expect([program.status, program.body.code]).toEqual([404, "not_found"]);
   });
 
+  test("login links lead to it, and the page without a dashboard is not there", async () => {
+    const { app } = open();
+    const login = await ask(app, null, "GET /login", { headers: browser });
+    expect([login.status, login.text, login.headers["cache-control"]]).toEqual([
+      200,
+      html,
+      "no-store",
+    ]);
+    expect((await ask(app, null, "GET /login.js", { headers: browser })).status).toBe(404);
+  });
+
   test.each([
     "/v1/nothing",
     "/assets/index-old.js",

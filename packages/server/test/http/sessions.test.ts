@@ -185,6 +185,8 @@ describe("a session", () => {
     const browser = await login(scene.keys.operator);
     const mine = (await page(browser, "GET /v1/session")).body;
     expect([mine.id, mine.csrf_token]).toEqual([browser.id, browser.csrf]);
+    const allowed = ["read", "submit", "cancel", "operate", "approve"];
+    expect([mine.roles, mine.permissions]).toEqual([["operator"], allowed]);
     await page(browser, "POST /v1/queues/acted/pause", { body: { reason: "by hand" } });
     const [deed] = (await page(browser, "GET /v1/audit?type=queue.paused&limit=1")).body.items;
     expect(deed).toMatchObject({

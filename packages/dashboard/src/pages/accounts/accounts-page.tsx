@@ -3,10 +3,10 @@
 // it is over needs a reason, and sends one run to try.
 // Leaves to others: reading what a provider said (server).
 
-import { Button } from "@mantine/core";
 import type { Account, Exhaustion } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAccounts, useAction } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { RunLink } from "../../parts/go.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -123,14 +123,15 @@ function RecoverButton({ account, limit }: { account: Account; limit: Exhaustion
   });
   return (
     <>
-      <Button
+      <ActButton
+        needs="operate"
         size="compact-sm"
         variant="default"
         aria-label={`Recover ${name}`}
         onClick={() => ask(true)}
       >
         Recover …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`The limit of ${name} is over`}

@@ -3,10 +3,10 @@
 // reason, resume none.
 // Leaves to others: which agents are shown and in which order (`fleet-page.tsx`).
 
-import { Button } from "@mantine/core";
 import type { Agent, Allowance, Exhaustion, RunSummary } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAction } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go, RunLink } from "../../parts/go.tsx";
 import { Plain, runTitle } from "../../parts/plain.tsx";
@@ -131,7 +131,8 @@ function PauseButton({ agent }: { readonly agent: Agent }) {
   });
   if (agent.paused_at !== null) {
     return (
-      <Button
+      <ActButton
+        needs="operate"
         size="compact-sm"
         variant="default"
         loading={resume.isPending}
@@ -139,19 +140,20 @@ function PauseButton({ agent }: { readonly agent: Agent }) {
         onClick={() => resume.mutate(null)}
       >
         Resume
-      </Button>
+      </ActButton>
     );
   }
   return (
     <>
-      <Button
+      <ActButton
+        needs="operate"
         size="compact-sm"
         variant="default"
         aria-label={`Pause ${name}`}
         onClick={() => ask(true)}
       >
         Pause …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`Pause ${name}`}

@@ -1,18 +1,18 @@
-// Queues and health: how deep each line is, how old its oldest, what is paused, and the server.
+// Queues: how deep each line is, how old its oldest, and what is paused.
 // Promises: pausing needs a reason; a queue exists here from its first run on.
-// Leaves to others: the runs themselves (`pages/runs/`).
+// Leaves to others: the runs themselves (`pages/runs/`), the servers (`pages/health/`).
 
-import { Button } from "@mantine/core";
 import type { Queue, Signalbox } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAction, useAsked } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go } from "../../parts/go.tsx";
-import { Page, Section } from "../../parts/page.tsx";
+import { Page } from "../../parts/page.tsx";
 import { Plain } from "../../parts/plain.tsx";
 import { Empty, Show } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
-import { agentLooks, durationText, numberText, runtimeLooks } from "../../parts/states.ts";
+import { agentLooks, numberText, runtimeLooks } from "../../parts/states.ts";
 import { Table } from "../../parts/table.tsx";
 import { When } from "../../parts/when.tsx";
 
@@ -39,24 +39,21 @@ async function lines(client: Signalbox): Promise<Line[]> {
 export function QueuesPage() {
   const asked = useAsked({ of: ["queues", "lines"], ask: lines });
   return (
-    <Page title="Queues and health">
-      <Section title="Queues">
-        <Show asked={asked} rows={3}>
-          {(queues) =>
-            queues.length === 0 ? (
-              <Empty
-                title="No queue yet"
-                command={`signalbox submit --queue nightly --input '{"hello": "world"}'`}
-              >
-                A queue appears with its first run.
-              </Empty>
-            ) : (
-              <Queues queues={queues} />
-            )
-          }
-        </Show>
-      </Section>
-      <Health />
+    <Page title="Queues">
+      <Show asked={asked} rows={3}>
+        {(queues) =>
+          queues.length === 0 ? (
+            <Empty
+              title="No queue yet"
+              command={`signalbox submit --queue nightly --input '{"hello": "world"}'`}
+            >
+              A queue appears with its first run.
+            </Empty>
+          ) : (
+            <Queues queues={queues} />
+          )
+        }
+      </Show>
     </Page>
   );
 }
@@ -118,7 +115,8 @@ function QueueButton({ queue }: { readonly queue: Queue }) {
   const isPaused = queue.paused_at !== null;
   return (
     <>
-      <Button
+      <ActButton
+        needs="operate"
         size="compact-sm"
         variant="default"
         loading={pause.isPending || resume.isPending}
@@ -126,7 +124,7 @@ function QueueButton({ queue }: { readonly queue: Queue }) {
         onClick={() => (isPaused ? resume.mutate(null) : ask(true))}
       >
         {isPaused ? "Resume" : "Pause …"}
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`Pause queue ${name}`}
@@ -138,49 +136,5 @@ function QueueButton({ queue }: { readonly queue: Queue }) {
         </AskReason>
       ) : null}
     </>
-  );
-}
-
-type Readiness = {
-  readonly ready: boolean;
-  readonly database: string;
-  readonly sweep_lag_ms: number | null;
-  readonly version: string;
-  readonly started_at: string;
-};
-
-function Health() {
-  const asked = useAsked({
-    of: ["project", "health"],
-    ask: (client) => client.http.get<Readiness>("/readyz"),
-    everyMs: 10_000,
-  });
-  return (
-    <Section title="Server">
-      <Show asked={asked} rows={1}>
-        {(health) => (
-          <dl className="sb-facts">
-            <Fact name="Ready">{health.ready ? "yes" : "no"}</Fact>
-            <Fact name="Database">{health.database}</Fact>
-            <Fact name="Sweeps late by">
-              {health.sweep_lag_ms === null ? "–" : durationText(health.sweep_lag_ms)}
-            </Fact>
-            <Fact name="Version">{health.version}</Fact>
-            <Fact name="Started">
-              <When at={health.started_at} />
-            </Fact>
-          </dl>
-        )}
-      </Show>
-    </Section>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd className="sb-num">{children}</dd>
-    </div>
   );
 }

@@ -2,10 +2,10 @@
 // Promises: those that need somebody first; draining needs a reason and lets work in hand end.
 // Leaves to others: starting and stopping processes (whoever started them).
 
-import { Button } from "@mantine/core";
 import type { Runtime } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAction, useRuntimes } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go } from "../../parts/go.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -81,14 +81,15 @@ function DrainButton({ runtime }: { readonly runtime: Runtime }) {
   if (runtime.state !== "online") return null;
   return (
     <>
-      <Button
+      <ActButton
+        needs="operate"
         size="compact-sm"
         variant="default"
         aria-label={`Drain ${name}`}
         onClick={() => ask(true)}
       >
         Drain …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`Drain ${name}`}

@@ -37,6 +37,7 @@ const audit: CommandSpec = {
   flags: [
     { flag: "--actor <actor>", says: "only by this key or session, as `key:<prefix>`" },
     { flag: "--type <type>", says: "only this type of event, such as queue.paused" },
+    { flag: "--run <id>", says: "only what was done to this run" },
     { flag: "--from <when>", says: "from an instant on, or 2h ago" },
     { flag: "--to <when>", says: "before an instant, or 2h ago" },
     ownerFlag("what happened to the owner's keys and sessions instead"),
@@ -45,7 +46,7 @@ const audit: CommandSpec = {
   options: clientOptions,
   examples: ["signalbox audit --from 24h", "signalbox audit --type project.stopped"],
   act: async (call) => {
-    const [actor, type] = [call.text("actor"), call.text("type")];
+    const [actor, type, run] = [call.text("actor"), call.text("type"), call.text("run")];
     const [from, to] = [call.instant("from", "ago"), call.instant("to", "ago")];
     const page = await through(call, ({ client }) =>
       client.audit.list({
@@ -53,6 +54,7 @@ const audit: CommandSpec = {
         ...whose(call),
         ...(actor && { actor }),
         ...(type && { type }),
+        ...(run && { run }),
         ...(from && { from }),
         ...(to && { to }),
       }),
@@ -66,7 +68,7 @@ const audit: CommandSpec = {
 
 const login: CommandSpec = {
   words: "login",
-  says: "Print a link that logs a browser in, once, within ten minutes",
+  says: "Print a link to the dashboard that signs a browser in, once, within ten minutes",
   more: "The session may do what the key may that made it, and ends with it.",
   flags: [ownerFlag("log in as the owner of the installation")],
   options: clientOptions,

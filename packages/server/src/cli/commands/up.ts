@@ -137,12 +137,18 @@ function announce(call: Call, server: SignalboxServer, { tookMs, loginLink }: Fa
   const fact = (name: string, text: string): void =>
     screen.line(`  ${c.dim(name.padEnd(10))} ${safeText(text)}`);
   screen.line(`${c.bold("Signalbox")} ${version} is up at ${c.bold(url ?? "")}`);
+  if (loginLink !== null) {
+    fact("dashboard", loginLink);
+    fact(
+      "",
+      "open it: it signs you in, once, within ten minutes; `signalbox login` prints another",
+    );
+  }
   fact("data", `${dataDir} (${kind}, ${duration(tookMs)})`);
   if (isFirst) {
     fact("owner key", ownerKey);
     fact("", `shown once; kept in ${ownerKeyFile}, for this user alone`);
   }
-  if (loginLink !== null) fact("log in", `${loginLink}  (once, within ten minutes)`);
   for (const hint of hints(config)) fact("note", hint);
   const where = basename(dataDir) === ".signalbox" ? ` in ${dirname(dataDir)}` : "";
   fact("try", `signalbox run -- sh -c 'echo hi'  (another terminal${where})`);

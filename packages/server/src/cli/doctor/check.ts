@@ -1,34 +1,15 @@
-// One look of the doctor: what was found, how good it is, what to do about it.
+// One look of the doctor, and what all of them share.
 // Promises: a check never throws; what it cannot find out it says.
 // Leaves to others: the checks (beside this file), printing (commands/doctor.ts).
 
+import { fail, type Finding, ok, warn } from "../../domain/finding.ts";
 import { failureOf } from "../failure.ts";
 
-export type Verdict = "ok" | "warn" | "fail";
-
-export type Finding = {
-  /** Stable name, such as `node` or `database.fsync`. */
-  check: string;
-  verdict: Verdict;
-  says: string;
-  /** What to do; null when nothing is to be done. */
-  todo: string | null;
-};
+export { fail, ok, warn } from "../../domain/finding.ts";
+export type { Finding, Verdict } from "../../domain/finding.ts";
 
 /** Looks and returns what it found. */
 export type Look = () => Finding[] | Promise<Finding[]>;
-
-export function ok(check: string, says: string): Finding {
-  return { check, verdict: "ok", says, todo: null };
-}
-
-export function warn(check: string, says: string, todo: string): Finding {
-  return { check, verdict: "warn", says, todo };
-}
-
-export function fail(check: string, says: string, todo: string): Finding {
-  return { check, verdict: "fail", says, todo };
-}
 
 /** Runs a look; a fault in it is a finding. */
 export async function looked(check: string, look: Look): Promise<Finding[]> {

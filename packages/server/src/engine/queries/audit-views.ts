@@ -10,8 +10,9 @@ import { iso } from "../../store/run-rows.ts";
 import type { AuditFilter } from "../contract.ts";
 import { streamPrefix } from "./views.ts";
 
-export function rangeOf({ actor, type, from, to }: AuditFilter): StoreFilter {
-  return { actor: actor ?? null, type: type ?? null, from: from ?? null, to: to ?? null };
+export function rangeOf(filter: AuditFilter): StoreFilter {
+  const { actor = null, type = null, from = null, to = null, run = null } = filter;
+  return { actor, type, from, to, run };
 }
 
 export type Data = { readonly [name: string]: wire.Json };

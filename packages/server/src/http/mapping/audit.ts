@@ -1,10 +1,11 @@
 // Questions to the audit trail, as the engine takes them.
-// Promises: an instant that does not exist is refused by its name.
+// Promises: an instant that does not exist and a text that is no id are refused by their names.
 // Leaves to others: reading (engine).
 
 import type { AuditFilter } from "../../engine/contract.ts";
 import { refuseField } from "../../domain/refusal.ts";
 import type { Refusal } from "../../domain/refusal.ts";
+import { fromWireId } from "./ids.ts";
 import { noInstant, toInstant } from "./instant.ts";
 
 type Sent = {
@@ -12,9 +13,12 @@ type Sent = {
   readonly type?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly run?: string;
 };
 
-export function toAuditFilter({ actor, type, from, to }: Sent): AuditFilter | Refusal {
+export function toAuditFilter({ actor, type, from, to, run }: Sent): AuditFilter | Refusal {
+  const runId = run === undefined ? undefined : fromWireId("run", run);
+  if (runId === null) return refuseField("run", "is not a run id (run_…)");
   const range: { from?: number; to?: number } = {};
   for (const [name, text] of Object.entries({ from, to })) {
     if (text === undefined) continue;
@@ -26,5 +30,6 @@ export function toAuditFilter({ actor, type, from, to }: Sent): AuditFilter | Re
     ...range,
     ...(actor === undefined ? {} : { actor }),
     ...(type === undefined ? {} : { type }),
+    ...(runId === undefined ? {} : { run: runId }),
   };
 }

@@ -6,7 +6,7 @@ import { isRefusal } from "../../domain/refusal.ts";
 import { toAuditFilter } from "../mapping/audit.ts";
 import { toShortPage } from "../mapping/paging.ts";
 import { answer, route } from "../route.ts";
-import { auditEntry, auditQuery } from "../schemas/access.ts";
+import { auditEntry, auditQuery, installationAuditQuery } from "../schemas/access.ts";
 import { pageOf } from "../schemas/page.ts";
 
 const ofProject = route({
@@ -34,7 +34,7 @@ const ofInstallation = route({
   tag: "operators",
   auth: "own",
   scope: "installation",
-  query: auditQuery,
+  query: installationAuditQuery,
   responses: { 200: pageOf(auditEntry) },
   handle: async ({ engine, query }) => {
     const filter = toAuditFilter(query);

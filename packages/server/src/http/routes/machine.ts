@@ -1,7 +1,7 @@
 // What machines and passers-by may see without a key: health, readiness, the API description, and
-// one page for people. With the owner's key: the figures of the server.
+// one page for people. With an operator's key: how the house is; with the owner's: its figures.
 // Promises: without a key nothing of any project; a few bytes; no cookie, and no script but the
-// login's.
+// login's, which is there while no dashboard is.
 // Leaves to others: the page (`../status-page.ts`), the document (`../openapi.ts`), the figures
 // (`../figures.ts`, engine/metrics).
 
@@ -11,6 +11,7 @@ import type { Metric } from "../../engine/metrics/metric.ts";
 import { loginPage, loginScript } from "../login-page.ts";
 import { answer, route } from "../route.ts";
 import type { Route } from "../route.ts";
+import { houseHealth } from "../schemas/health.ts";
 import { health, readiness } from "../schemas/operators.ts";
 import { statusIcon, statusPage, statusStyle } from "../status-page.ts";
 
@@ -44,6 +45,19 @@ const readyz = route({
     return state.ready
       ? { status: 200, body }
       : { status: 503, body, headers: { "retry-after": "1" } };
+  },
+});
+
+const house = route({
+  ...base,
+  auth: "operate",
+  url: "/v1/health",
+  operationId: "houseHealth",
+  summary: "How the house is: servers, sweeps, database, and what is wrong; load for the owner",
+  responses: { 200: houseHealth },
+  handle: async ({ engine, caller }) => {
+    const isOwner = caller.kind === "key" && caller.principal.permissions.has("own");
+    return answer(await engine.houseHealth(isOwner));
   },
 });
 
@@ -95,22 +109,17 @@ export function machineRoutes(describe: () => object, own: () => readonly Metric
     responses: { 200: document },
     handle: async () => ({ status: 200, body: describe() }),
   });
-  return [
-    healthz,
-    readyz,
-    metrics(own),
-    openapi,
-    page("/login", "text/html; charset=utf-8", async () => loginPage),
-    page("/login.js", "text/javascript; charset=utf-8", async () => loginScript),
-  ];
+  return [healthz, readyz, house, metrics(own), openapi];
 }
 
-/** The page of a server without a dashboard. */
+/** The pages of a server without a dashboard, which has a sign-in of its own. */
 export function statusRoutes(version: string): Route[] {
   return [
     page("/", "text/html; charset=utf-8", async (state) =>
       statusPage(version, await readyOf(state)),
     ),
+    page("/login", "text/html; charset=utf-8", async () => loginPage),
+    page("/login.js", "text/javascript; charset=utf-8", async () => loginScript),
     page("/status.css", "text/css; charset=utf-8", async () => statusStyle),
     page("/status.svg", "image/svg+xml", async () => statusIcon),
   ];

@@ -6,6 +6,7 @@
 import { Type } from "../typebox.ts";
 import type { OwnSession, Session } from "@signalbox/sdk";
 import { refuse } from "../../domain/refusal.ts";
+import type { Principal } from "../../engine/contract.ts";
 import { scopeOf } from "../auth.ts";
 import { fromWireId } from "../mapping/ids.ts";
 import { pageFrom } from "../mapping/paging.ts";
@@ -35,9 +36,13 @@ const link = route({
   },
 });
 
-const withToken = (one: Session, token: string): OwnSession => ({
+type Held = Pick<Principal, "roles" | "permissions">;
+
+const ownOf = (one: Session, token: string, { roles, permissions }: Held): OwnSession => ({
   ...one,
   csrf_token: csrfTokenOf(token),
+  roles,
+  permissions: [...permissions],
 });
 
 const open = route({
@@ -55,7 +60,10 @@ const open = route({
     const opened = await engine.openSession(body.code, origin);
     if (opened === null) return wrongSecret();
     const { session: one, token } = opened;
-    return { status: 201, body: withToken(one, token), session: token };
+    // Null: its key ended in this very moment.
+    const mine = await engine.sessionPrincipal(token);
+    if (mine === null) return wrongSecret();
+    return { status: 201, body: ownOf(one, token, mine), session: token };
   },
 });
 
@@ -74,7 +82,7 @@ const own = route({
     if (mine === null || mine.session === null || sessionToken === null) return notFound("session");
     const one = await engine.session(mine.projectId, mine.session.uuid);
     if (one === null) return notFound("session");
-    return { status: 200, body: withToken(one, sessionToken) };
+    return { status: 200, body: ownOf(one, sessionToken, mine) };
   },
 });
 

@@ -5,7 +5,8 @@
 import { Type } from "../typebox.ts";
 import type * as wire from "@signalbox/sdk";
 import { shortPage } from "./page.ts";
-import { named, nullable } from "./named.ts";
+import { permissions, roles } from "../../domain/key.ts";
+import { named, nullable, oneOf } from "./named.ts";
 import { closed, instant, jsonObject, name } from "./scalars.ts";
 
 const string = Type.String();
@@ -46,6 +47,8 @@ export const ownSession = named<wire.OwnSession>()(
     csrf_token: Type.String({
       description: "For the header `Signalbox-CSRF` of every request but GET.",
     }),
+    roles: Type.Array(oneOf(roles), { description: "Those of its key." }),
+    permissions: Type.Array(oneOf(permissions), { description: "What these roles allow." }),
   }),
 );
 
@@ -65,13 +68,15 @@ export const auditEntry = named<wire.AuditEntry>()(
   }),
 );
 
+const auditFields = {
+  actor: Type.Optional(name("`key:<prefix>`, `session:<prefix>` or `house`.")),
+  type: Type.Optional(name("Only events of this type.")),
+  from: Type.Optional(instant("At or after this instant.")),
+  to: Type.Optional(instant("Before this instant.")),
+  ...shortPage,
+};
+export const installationAuditQuery = Type.Object(auditFields, closed);
 export const auditQuery = Type.Object(
-  {
-    actor: Type.Optional(name("`key:<prefix>`, `session:<prefix>` or `house`.")),
-    type: Type.Optional(name("Only events of this type.")),
-    from: Type.Optional(instant("At or after this instant.")),
-    to: Type.Optional(instant("Before this instant.")),
-    ...shortPage,
-  },
+  { run: Type.Optional(name("Only what was done to this run (`run_…`).")), ...auditFields },
   closed,
 );

@@ -6,17 +6,22 @@
 // register (`invariants*.ts`).
 
 import type { Connection } from "../db.ts";
+import type { Runner } from "../db.ts";
 import { Reader, statement } from "../db.ts";
 import type { Violation } from "./invariant.ts";
 import { invariants, violationsOf } from "./invariants.ts";
 
 /** A server that has said within 15 s that it is up. */
-export type ServerSeen = { readonly version: string; readonly seen_ms: number };
+export type ServerSeen = {
+  readonly version: string;
+  readonly seen_ms: number;
+  readonly started_at: number;
+};
 
 /** Somebody whose open transaction keeps the database from forgetting. */
 export type Holder = { readonly who: string; readonly age_s: number };
 
-export type CheckUp = {
+export type Seen = {
   readonly servers: readonly ServerSeen[];
   /** Milliseconds since a server last said that the house is up; null: never. */
   readonly pulse_ms: number | null;
@@ -26,6 +31,9 @@ export type CheckUp = {
   readonly stuck: { readonly n: number; readonly first: string | null };
   /** Transactions that have been open for a minute or more. */
   readonly holders: readonly Holder[];
+};
+
+export type CheckUp = Seen & {
   /** Rules of reservations that do not hold; null: it took too long to ask. */
   readonly amiss: readonly Violation[] | null;
 };
@@ -36,7 +44,8 @@ const aboutReservations = ["I-18 reserved", "I-18 spent", "I-19 reservations"];
 
 const servers = statement(
   "checkup_servers",
-  `select s.version, (extract(epoch from clock_timestamp() - s.seen_at) * 1000)::bigint as seen_ms
+  `select s.version, (extract(epoch from clock_timestamp() - s.seen_at) * 1000)::bigint as seen_ms,
+     s.started_at
    from signalbox.server s where s.seen_at > clock_timestamp() - interval '15 seconds'
    order by s.version, s.id limit 100`,
 );
@@ -69,6 +78,36 @@ const holders = statement(
    where x.age_s >= 60 order by x.age_s desc, x.who limit 20`,
 );
 
+const patience = statement(
+  "checkup_patience",
+  "select set_config('statement_timeout', '2000', true)",
+);
+
+/** The same for a screen, which asks again: gives up after two seconds a statement. */
+export async function readSeenSoon(runner: Runner): Promise<Seen> {
+  await runner.query(patience);
+  return readSeen(runner);
+}
+
+/** What can be seen at once, at any size of the register: five short statements. */
+async function readSeen(runner: Runner): Promise<Seen> {
+  const found = {
+    servers: await runner.query<ServerSeen>(servers),
+    pulse: await runner.query<{ pulse_ms: number }>(pulse),
+    overdue: await runner.query<Seen["overdue"]>(overdue),
+    stuck: await runner.query<Seen["stuck"]>(stuck),
+    holders: await runner.query<Holder>(holders),
+  };
+  const none = { n: 0, first: null };
+  return {
+    servers: found.servers,
+    pulse_ms: found.pulse[0]?.pulse_ms ?? null,
+    overdue: found.overdue[0] ?? none,
+    stuck: found.stuck[0] ?? none,
+    holders: found.holders,
+  };
+}
+
 /** Looks at a register, with its schema as this program knows it. */
 export async function checkUp(connection: Connection): Promise<CheckUp> {
   const reader = new Reader(
@@ -83,22 +122,8 @@ export async function checkUp(connection: Connection): Promise<CheckUp> {
     1,
   );
   try {
-    const found = await reader.within([], async (runner) => ({
-      servers: await runner.query<ServerSeen>(servers),
-      pulse: await runner.query<{ pulse_ms: number }>(pulse),
-      overdue: await runner.query<CheckUp["overdue"]>(overdue),
-      stuck: await runner.query<CheckUp["stuck"]>(stuck),
-      holders: await runner.query<Holder>(holders),
-    }));
-    const none = { n: 0, first: null };
-    return {
-      servers: found.servers,
-      pulse_ms: found.pulse[0]?.pulse_ms ?? null,
-      overdue: found.overdue[0] ?? none,
-      stuck: found.stuck[0] ?? none,
-      holders: found.holders,
-      amiss: await reservationsOf(reader),
-    };
+    const seen = await reader.within([], readSeen);
+    return { ...seen, amiss: await reservationsOf(reader) };
   } finally {
     await reader.end();
   }
