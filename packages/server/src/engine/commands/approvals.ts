@@ -28,6 +28,7 @@ import type {
 } from "../contract.ts";
 import { digestOf, secretMatches } from "../keys.ts";
 import type { Parts } from "../parts.ts";
+import { LAST_UUID } from "../queries/lists.ts";
 import { page as pageOf } from "../queries/page.ts";
 import { statusOf } from "../queries/views.ts";
 import type { Answer } from "../services/flush/items.ts";
@@ -166,8 +167,10 @@ export async function readApprovalPage(
   filter: ApprovalFilter,
   page: PageInput,
 ): Promise<wire.Page<wire.Approval>> {
-  const after = page.cursor === null ? nilUuid : fromTypeId("apr", page.cursor);
-  if (after === null) return { items: [], has_more: false, next_cursor: null };
+  const { order = "asc" } = filter;
+  const begin = order === "asc" ? nilUuid : LAST_UUID;
+  const from = page.cursor === null ? begin : fromTypeId("apr", page.cursor);
+  if (from === null) return { items: [], has_more: false, next_cursor: null };
   const asked = {
     status: (filter.status ?? null) as ApprovalStatus | null,
     agent: filter.agent ?? null,
@@ -176,7 +179,7 @@ export async function readApprovalPage(
   };
   const { limit } = page;
   const rows = await parts.reader.within([projectId], (runner) =>
-    listApprovals(runner, projectId, asked, { after, limit: limit + 1 }),
+    listApprovals(runner, projectId, asked, { order, from, limit: limit + 1 }),
   );
   return pageOf(rows.map(shown), limit, (last) => last.id);
 }
