@@ -9,6 +9,7 @@ import "./tokens.css";
 import "./shell.css";
 import "./parts.css";
 import "./pages.css";
+import "./inbox.css";
 
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";

@@ -2,7 +2,15 @@
 // Promises: no two states of one thing share a shape, so that colour is never the only sign.
 // Leaves to others: drawing them (`state-badge.tsx`).
 
-import type { AgentStatus, AttemptState, RunState, Runtime } from "@signalbox/sdk";
+import type {
+  AgentStatus,
+  ApprovalRisk,
+  ApprovalStatus,
+  AttemptState,
+  DeadLetterStatus,
+  RunState,
+  Runtime,
+} from "@signalbox/sdk";
 
 export type Tone = "neutral" | "blue" | "green" | "amber" | "red" | "violet";
 export type Shape =
@@ -69,6 +77,26 @@ export const limitLooks: Readonly<Record<"open" | "closed" | "half_open", Look>>
   open: look("open", "green", "ring"),
   closed: look("exhausted", "amber", "hourglass"),
   half_open: look("probing", "violet", "half"),
+};
+
+export const approvalLooks: Readonly<Record<ApprovalStatus, Look>> = {
+  pending: look("waiting", "amber", "hand"),
+  approved: look("approved", "green", "check"),
+  rejected: look("rejected", "red", "cross"),
+  expired: look("expired", "neutral", "clock"),
+  cancelled: look("not needed any more", "neutral", "square"),
+};
+
+export const riskLooks: Readonly<Record<ApprovalRisk, Look>> = {
+  low: look("low risk", "neutral", "ring"),
+  medium: look("medium risk", "amber", "half"),
+  high: look("high risk", "red", "diamond"),
+};
+
+export const letterLooks: Readonly<Record<DeadLetterStatus, Look>> = {
+  open: look("waiting for a person", "red", "hand"),
+  redriven: look("redriven", "blue", "undo"),
+  discarded: look("discarded", "neutral", "square"),
 };
 
 /** How long ago, or in how long: `now`, `12 s ago`, `in 5 min 20 s`. */
