@@ -19,7 +19,12 @@ const theme = createTheme({
   defaultRadius: "sm",
   components: {
     Modal: Modal.extend({
-      defaultProps: { lockScroll: false, closeButtonProps: { "aria-label": "Close" } },
+      defaultProps: {
+        lockScroll: false,
+        closeButtonProps: { "aria-label": "Close" },
+        // The head of a dialog is no second head of the page.
+        attributes: { header: { role: "presentation" } },
+      },
     }),
     Popover: Popover.extend({ defaultProps: { withinPortal: true } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300 } }),

@@ -8,10 +8,15 @@ import { useState } from "react";
 import { CopyButton } from "./copyable.tsx";
 import { plain } from "./plain.tsx";
 
-type TreeProps = { readonly value: Json; readonly name: string };
+type TreeProps = {
+  readonly value: Json;
+  readonly name: string;
+  /** Above it; default none. */
+  readonly title?: string;
+};
 
 /** Tree and text, with a choice between them; copying takes the text whole. */
-export function JsonTree({ value, name }: TreeProps) {
+export function JsonTree({ value, name, title }: TreeProps) {
   const [isText, showText] = useState(false);
   const text = JSON.stringify(value, null, 2) ?? "null";
   const choices = [
@@ -20,7 +25,8 @@ export function JsonTree({ value, name }: TreeProps) {
   ] as const;
   return (
     <div className="sb-tree-box">
-      <div className="sb-row sb-end">
+      <div className="sb-row">
+        <h3 className="sb-grow">{title}</h3>
         {choices.map(([word, is]) => (
           <button
             key={word}
@@ -76,17 +82,33 @@ function Items({ value, depth }: { readonly value: Json; readonly depth: number 
   );
 }
 
+/** Characters of a list of plain things that stands in one line. */
+const MOST_LINE = 100;
+
+/** A short list of plain things as its text; null for anything else. */
+function lineOf(value: Json): string | null {
+  if (!Array.isArray(value) || value.length === 0) return null;
+  if (value.some((one) => typeof one === "object" && one !== null)) return null;
+  const text = value.map((one) => JSON.stringify(one)).join(", ");
+  return text.length > MOST_LINE ? null : `[${text}]`;
+}
+
 /** Depth to which a tree is open, and how large a thing may be for that. */
 const OPEN_DEPTH = 3;
 const OPEN_ITEMS = 30;
 
 function Item({ name, value, depth }: { name: string; value: Json; depth: number }) {
   const size = typeof value === "object" && value !== null ? Object.keys(value).length : 0;
-  if (size === 0) {
+  const line = lineOf(value);
+  if (size === 0 || line !== null) {
     return (
       <div className="sb-tree-row">
         <span className="sb-tree-key">{plain(name)}</span>
-        <Items value={value} depth={depth + 1} />
+        {line === null ? (
+          <Items value={value} depth={depth + 1} />
+        ) : (
+          <span className="sb-tree-string">{plain(line)}</span>
+        )}
       </div>
     );
   }

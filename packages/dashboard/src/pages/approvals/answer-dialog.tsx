@@ -15,6 +15,8 @@ import { useAsked } from "../../api.ts";
 import { useDraft } from "../../parts/draft.ts";
 import { plain } from "../../parts/plain.tsx";
 import { Wrong } from "../../parts/quiet.tsx";
+import { StateBadge } from "../../parts/state-badge.tsx";
+import { riskLooks } from "../../parts/states.ts";
 import { useSignedIn } from "../../session.ts";
 import { editDraft } from "./answers.ts";
 import type { AnswerKind } from "./answers.ts";
@@ -147,9 +149,13 @@ function Saying({ approval, kind }: { readonly approval: Approval; readonly kind
     edit: <>What you write here may be done, and nothing else. {goesOn}</>,
   };
   return (
-    <p>
-      <code className="sb-action">{plain(approval.action)}</code> {text[kind]}
-    </p>
+    <div className="sb-stack-s">
+      <div className="sb-row">
+        <StateBadge look={riskLooks[approval.risk]} />
+        <code className="sb-action">{plain(approval.action)}</code>
+      </div>
+      <p>{text[kind]}</p>
+    </div>
   );
 }
 
@@ -173,17 +179,11 @@ type ButtonsProps = { kind: AnswerKind; isReady: boolean; isPending: boolean; cl
 function Buttons({ kind, isReady, isPending, close }: ButtonsProps) {
   const { go, color } = kinds[kind];
   return (
-    <div className="sb-row sb-end">
+    <div className="sb-row sb-end sb-dialog-foot">
       <Button variant="default" onClick={close}>
         Leave it
       </Button>
-      <Button
-        type="submit"
-        color={color}
-        className={color === "green" ? "sb-approve" : ""}
-        disabled={!isReady}
-        loading={isPending}
-      >
+      <Button type="submit" color={color} disabled={!isReady} loading={isPending}>
         {go}
       </Button>
     </div>

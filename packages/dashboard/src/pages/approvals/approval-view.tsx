@@ -45,29 +45,42 @@ export function ApprovalView({ approval, ask, isOnRun = false }: ViewProps) {
           <Plain text={title} />
         </h2>
       </header>
-      {isWaiting ? <AnswerButtons approval={approval} ask={ask} /> : <Outcome of={approval} />}
+      {isWaiting ? (
+        <AnswerButtons approval={approval} ask={ask} isOnRun={isOnRun} />
+      ) : (
+        <Outcome of={approval} />
+      )}
       <Facts approval={approval} isOnRun={isOnRun} />
-      <section className="sb-stack-s" aria-label="Arguments">
-        <h3>{isWaiting ? "Arguments" : "Arguments as asked"}</h3>
-        <JsonTree key={approval.id} value={approval.arguments} name="Arguments" />
-      </section>
+      <JsonTree
+        key={approval.id}
+        value={approval.arguments}
+        name="Arguments"
+        title={isWaiting ? "Arguments" : "Arguments as asked"}
+      />
       <Commands approval={approval} />
     </article>
   );
 }
 
-function AnswerButtons({ approval, ask }: Pick<ViewProps, "approval" | "ask">) {
+function AnswerButtons({ approval, ask, isOnRun }: Required<ViewProps>) {
   const isBegun = hasDraft(editDraft(approval));
+  // The letters are keys of the inbox alone.
+  const key = (letter: string) =>
+    isOnRun ? null : (
+      <kbd className="sb-kbd" aria-hidden="true">
+        {letter}
+      </kbd>
+    );
   return (
-    <div className="sb-row" role="group" aria-label="Answer">
-      <Button size="sm" color="green" className="sb-approve" onClick={() => ask("approve")}>
-        Approve … <kbd className="sb-kbd">a</kbd>
+    <div className="sb-row sb-answer" role="group" aria-label="Answer">
+      <Button size="sm" color="green" onClick={() => ask("approve")}>
+        Approve … {key("a")}
       </Button>
       <Button size="sm" variant="outline" color="red" onClick={() => ask("reject")}>
-        Reject … <kbd className="sb-kbd">r</kbd>
+        Reject … {key("r")}
       </Button>
       <Button size="sm" variant="default" onClick={() => ask("edit")}>
-        {isBegun ? "Go on editing …" : "Edit and approve …"} <kbd className="sb-kbd">e</kbd>
+        {isBegun ? "Go on editing …" : "Edit and approve …"} {key("e")}
       </Button>
     </div>
   );
@@ -80,8 +93,12 @@ function Facts({ approval, isOnRun }: { approval: Approval; isOnRun: boolean }) 
   const facts: [string, ReactNode][] = [
     ["Agent", agent === null ? "–" : <AgentLink key="agent" name={agent} />],
     ...(isOnRun ? [] : [["Run", <RunOf key="run" id={id} />] as [string, ReactNode]]),
-    ["Attempt", attempt],
-    ["Asked", <When key="asked" at={askedAt} />],
+    [
+      "Asked",
+      <span key="asked">
+        <When at={askedAt} />, in attempt {attempt}
+      </span>,
+    ],
   ];
   if (isWaiting) {
     const expiry = (
@@ -89,7 +106,7 @@ function Facts({ approval, isOnRun }: { approval: Approval; isOnRun: boolean }) 
         <Expiry approval={approval} />
       </span>
     );
-    facts.push(["Expires", expiry], ["Attempt is", <Holding key="hold" approval={approval} />]);
+    facts.push(["Expires", expiry], ["Meanwhile", <Holding key="hold" approval={approval} />]);
   }
   return (
     <dl className="sb-question-facts">

@@ -49,7 +49,7 @@ export function Edited({ approval, draft, edited, go }: EditedProps) {
         label="Arguments"
         description="JSON. Ctrl Enter approves it."
         classNames={{ input: "sb-edit" }}
-        rows={Math.min(18, Math.max(5, text.split("\n").length))}
+        rows={Math.min(14, Math.max(5, text.split("\n").length))}
         spellCheck={false}
         data-autofocus
         value={text}

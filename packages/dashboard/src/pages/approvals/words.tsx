@@ -41,20 +41,28 @@ export function Holding({ approval }: { readonly approval: Approval }) {
   );
 }
 
+const decided: Readonly<Record<Approval["status"], string>> = {
+  pending: "Waits",
+  approved: "Approved",
+  rejected: "Rejected",
+  expired: "Expired, closed",
+  cancelled: "Closed",
+};
+
 /** Who decided it, and when; for one that was not decided, what became of it. */
 function DecidedBy({ approval }: { readonly approval: Approval }) {
   const { status, decided_by: by, decided_at: at, edited_arguments: edited } = approval;
-  if (status === "pending") return <>waits for an answer</>;
+  if (status === "pending") return <>Waits for an answer</>;
   if (by === null) {
     return (
       <>
-        not needed any more <When at={at} />: the run went on or ended without an answer
+        Not needed any more <When at={at} />: the run went on or ended without an answer
       </>
     );
   }
   return (
     <>
-      {approvalLooks[status].word} by{" "}
+      {decided[status]} by{" "}
       <strong>
         <Plain text={by === "house" ? "the house, since nobody answered in time" : by} />
       </strong>{" "}

@@ -91,7 +91,7 @@ function Form({ counted, doing, which, verb, says, isReady, ...rest }: FormProps
       {oneOf(which) === null ? <Sample counted={counted} /> : null}
       {rest.children}
       <Refusal error={doing.error} n={n} />
-      <div className="sb-row sb-end">
+      <div className="sb-row sb-end sb-dialog-foot">
         <Button variant="default" onClick={rest.close}>
           Leave it
         </Button>

@@ -99,7 +99,9 @@ function Row({ letter, isTicked, flip }: RowProps) {
           <span>
             queue <Plain text={run.queue} />
           </span>
-          <span className="sb-num">{run.attempts_used} attempts</span>
+          <span className="sb-num">
+            {run.attempts_used} attempt{run.attempts_used === 1 ? "" : "s"}
+          </span>
         </p>
         {isOpen ? null : <Closed letter={letter} />}
       </div>
