@@ -2,8 +2,8 @@
 // Promises: starts where the feed stands and misses nothing after that, also over broken
 // connections (the SDK resumes by number); however many events come, each subject is asked for at
 // most once a second; a server that was away for long is tried again every 10 s.
-// Leaves to others: showing it (pages), telling people of news (`shell/news.tsx`), the events of one
-// run (`pages/run/`).
+// Leaves to others: showing it (pages), telling people of news (`shell/news.tsx`), the events of
+// one run (`pages/run/`).
 
 import type { Event, Signalbox } from "@signalbox/sdk";
 import { useQueryClient } from "@tanstack/react-query";

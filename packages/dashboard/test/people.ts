@@ -1,6 +1,7 @@
 // What people are asked and what waits for them: agents that ask before they act, and runs that
 // failed for good in several ways.
-// Promises: made through the SDK alone; every question waits until a test answers it; `end` lets go.
+// Promises: made through the SDK alone; every question waits until a test answers it; `end` lets
+// go.
 // Leaves to others: the server (`stage.ts`), the rest of the fleet (`fleet.ts`).
 
 import type { Approval, ApprovalAsk, Signalbox } from "@signalbox/sdk";

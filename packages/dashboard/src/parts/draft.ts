@@ -1,6 +1,6 @@
 // Drafts: what a person has typed into a dialog and not sent yet.
-// Promises: survives a reload of the page and leaving the dialog, in this tab alone; gone once it is
-// sent, or when the person signs out.
+// Promises: survives a reload of the page and leaving the dialog, in this tab alone; gone once it
+// is sent, or when the person signs out.
 // Leaves to others: what is typed (dialogs).
 
 import { useState } from "react";

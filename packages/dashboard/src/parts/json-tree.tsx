@@ -26,7 +26,7 @@ export function JsonTree({ value, name, title }: TreeProps) {
   return (
     <div className="sb-tree-box">
       <div className="sb-row">
-        <h3 className="sb-grow">{title}</h3>
+        {title === undefined ? <span className="sb-grow" /> : <h3 className="sb-grow">{title}</h3>}
         {choices.map(([word, is]) => (
           <button
             key={word}

@@ -1,7 +1,7 @@
 // One question as a person reads it: what is to be done, with what, by whom, until when; and how it
 // was answered, once it is.
-// Promises: the same on the inbox and on the run's page; arguments are shown whole; what was decided
-// is shown against what was asked; nothing is decided here without a dialog.
+// Promises: the same on the inbox and on the run's page; arguments are shown whole; what was
+// decided is shown against what was asked; nothing is decided here without a dialog.
 // Leaves to others: the dialogs (`answer-dialog.tsx`), which one is shown (`inbox.tsx`).
 
 import { Button } from "@mantine/core";

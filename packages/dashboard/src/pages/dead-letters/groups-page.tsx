@@ -1,4 +1,5 @@
-// Dead letters: runs that failed for good and wait for a person, by what their errors have in common.
+// Dead letters: runs that failed for good and wait for a person, by what their errors have in
+// common.
 // Promises: the group that grew last comes first; each says how many, since when, whose; live.
 // Leaves to others: one group (`group-page.tsx`), redriving and discarding (the dialogs).
 

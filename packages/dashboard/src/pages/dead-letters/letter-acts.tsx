@@ -1,6 +1,6 @@
 // The two buttons for dead letters, and the desk that holds their dialogs.
-// Promises: the same for one, for those that are ticked, and for a group; a dialog stays until it is
-// closed, also when what it was about has left the list below.
+// Promises: the same for one, for those that are ticked, and for a group; a dialog stays until it
+// is closed, also when what it was about has left the list below.
 // Leaves to others: the dialogs.
 
 import { Button } from "@mantine/core";

@@ -46,8 +46,9 @@ export function RedriveDialog({ which, close }: RedriveProps) {
   const [fields, setFields] = useState(unchanged);
   const [isInput, setIsInput] = useState(false);
   const first = run === undefined ? "{}" : JSON.stringify(run.input, null, 2);
-  const draft = useDraft(`${one ?? "letters"}.input`, first);
-  const text = draft.isBegun ? draft.text : first;
+  // Nothing typed stands for the input as it was, which may still be on its way.
+  const draft = useDraft(`${one ?? "letters"}.input`, "");
+  const text = draft.text === "" ? first : draft.text;
   const input = isInput ? inputFrom(text) : null;
   const act: Act = async (client, confirmed) => {
     const value = input !== null && "value" in input ? input.value : undefined;
@@ -77,10 +78,16 @@ export function RedriveDialog({ which, close }: RedriveProps) {
       <Checkbox
         label={one === null ? "Another input, the same for all of them" : "Another input"}
         checked={isInput}
+        disabled={one !== null && run === undefined}
         onChange={(event) => setIsInput(event.currentTarget.checked)}
       />
       {input === null ? null : (
-        <InputText text={text} write={draft.write} input={input} run={run} />
+        <InputText
+          text={text}
+          write={(typed) => draft.write(typed === "" ? " " : typed)}
+          input={input}
+          run={run}
+        />
       )}
     </ActDialog>
   );
