@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser)("dead letters", () => {
     await page.getByText("No dead letter is like that").waitFor();
     await page.getByRole("textbox", { name: "Queue" }).press("Escape");
     await page.getByRole("link", { name: /ETIMEDOUT/ }).click();
-    await page.getByRole("heading", { name: "1 dead letters" }).waitFor();
+    await page.getByRole("heading", { name: "1 dead letter" }).waitFor();
   });
 
   test("one is redriven with another agent, priority and input; the old one says so", async () => {

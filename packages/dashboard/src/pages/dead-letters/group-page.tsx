@@ -18,6 +18,7 @@ import { GroupFacts, useGroups } from "./groups-page.tsx";
 import { LetterActs, LetterDesk } from "./letter-acts.tsx";
 import { LetterList } from "./letter-list.tsx";
 import { LettersBar } from "./letters-bar.tsx";
+import { lettersText } from "./which.ts";
 
 const PAGE = 50;
 
@@ -31,9 +32,7 @@ export function GroupPage() {
   return (
     <LetterDesk>
       <Page
-        title={
-          group === undefined ? "Dead letters of a group" : `${numberText(count)} dead letters`
-        }
+        title={group === undefined ? "Dead letters of a group" : lettersText(count)}
         note={
           <Go to="/dead-letters" search={searchOf(chosen)}>
             ‹ All groups
