@@ -64,7 +64,8 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     await told.getByRole("button", { name: "Look at it" }).click(LIVE);
     await page.waitForURL(`**/approvals?id=${id}`);
     const tree = question().getByRole("region", { name: "Arguments" });
-    expect(await tree.innerText()).toMatch(/"billing"[^]*\[5, 25\][^]*false/);
+    const read = await tree.innerText();
+    for (const part of ['"billing"', "[5, 25]", "false"]) expect(read).toContain(part);
     await question().getByText("high risk").waitFor();
     await button("Approve …").click();
     expect((await get(id)).status).toBe("pending");
@@ -105,8 +106,8 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     await dialog().getByText("Arguments are one JSON object").waitFor();
     await text.fill('{"method":"rebase","notes":"first\\nsecond","pr":42}');
     const change = dialog().getByRole("region", { name: "From what was asked" });
-    expect(await change.innerText()).toMatch(/−\s+removed: {3}"method": "squash"/);
-    expect(await change.innerText()).toMatch(/\+\s+added: {3}"method": "rebase"/);
+    expect(await change.innerText()).toMatch(/−\s+removed:\s+"method": "squash"/);
+    expect(await change.innerText()).toMatch(/\+\s+added:\s+"method": "rebase"/);
     await dialog().getByText("−1 removed").waitFor();
     await text.press("Control+Enter");
     await closed();
@@ -161,7 +162,7 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     const told = await lost.innerText();
     expect(told).toContain(won.decided_by);
     expect(told).toContain("44 it is");
-    expect(told).toMatch(/added: {3}"pr": 44/);
+    expect(told).toMatch(/added:\s+"pr": 44/);
     expect(told).toContain("Your answer was not used");
     expect(await get(id)).toMatchObject({ status: "approved", comment: "44 it is" });
     await button("Back to the others").click();

@@ -103,7 +103,8 @@ export const letterLooks: Readonly<Record<DeadLetterStatus, Look>> = {
 export function agoText(at: string, now: number): string {
   const ms = Date.parse(at) - now;
   const s = Math.round(Math.abs(ms) / 1_000);
-  if (s < 1) return "now";
+  // The page's clock moves once a second: what happened since then is not in the future.
+  if (s < 1 || (ms > 0 && ms < 2_000)) return "now";
   // Tenths of a second would stand still between two looks.
   const text = s < 60 ? `${s} s` : durationText(s * 1_000);
   return ms < 0 ? `${text} ago` : `in ${text}`;
