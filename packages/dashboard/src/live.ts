@@ -50,6 +50,15 @@ const isNews = ({ type, data }: Event): boolean =>
 /** Hears of an event; `first` in the one tab that follows the feed for all. */
 type NewsListener = (event: Event, first: boolean) => void;
 const newsListeners = new Set<NewsListener>();
+/** Events that were told; where each tab follows for itself, others tell of them once more. */
+const toldIds = new Set<string>();
+
+function tellNews(event: Event, first: boolean): void {
+  if (toldIds.has(event.id)) return;
+  if (toldIds.size > 1_000) toldIds.clear();
+  toldIds.add(event.id);
+  for (const tell of newsListeners) tell(event, first);
+}
 
 /** Listens for what people are told of. */
 export function onNews(listener: NewsListener): () => void {
@@ -89,7 +98,7 @@ export function useLive(): Link {
     const hear = (told: Told): void => {
       if ("link" in told) setLink(told.link);
       else if ("subjects" in told) waiting.add(told.subjects);
-      else if ("news" in told) for (const tell of newsListeners) tell(told.news, own !== null);
+      else if ("news" in told) tellNews(told.news, own !== null);
       else if (own !== null) say({ link: own });
     };
     const name = `signalbox.feed.${project.id}`;

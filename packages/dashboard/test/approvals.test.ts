@@ -140,7 +140,7 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     expect(await page.evaluate<string[]>(drafts)).toEqual([]);
   });
 
-  test("who loses the race is told who won, with what, and that nothing else was done", async () => {
+  test("who loses the race is told who won, and with what", async () => {
     const { id } = await people.ask("asker", { title: "Merge 43", arguments: { pr: 43 } });
     await open(id);
     // Its answer leaves, and arrives after the other person's.
@@ -181,7 +181,7 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     expect(await button("Approve it").count()).toBe(0);
   });
 
-  test("a question that expires while it is being answered says so, and what followed", async () => {
+  test("a question that expires while it is being answered says so", async () => {
     await signIn(stage, page, "/approvals");
     await page.getByText("live", { exact: true }).waitFor();
     const given = { title: "Reboot host 3", expires_in_s: 20, on_expiry: "reject" } as const;
@@ -219,7 +219,7 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     await question().getByText("the run went on or ended without an answer").waitFor(LIVE);
   });
 
-  test("the keyboard alone: next, previous, look, leave, edit, reject, approve, list of keys", async () => {
+  test("the keyboard alone: move, look, leave, edit, reject, approve, list of keys", async () => {
     const ids: string[] = [];
     for (const title of ["Number one", "Number two", "Number three"]) {
       ids.push((await people.ask("asker", { title })).id);
@@ -271,6 +271,29 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     expect((await get(ids[2] ?? "")).status).toBe("pending");
   });
 
+  test("hostile questions are text, and nothing of them hides while one edits", async () => {
+    const set = "<img src=x onerror=window.__canary=1>";
+    const given = { [`<b>${set}</b>`]: `rm \u202Egnp.exe\u001B[2J`, long: set.repeat(600) };
+    const { id } = await people.ask("asker", { title: `${set} \u202Egnp`, arguments: given });
+    await open(id);
+    await question()
+      .getByRole("heading", { name: `${set} ‹202E›gnp` })
+      .waitFor();
+    await question().getByText("rm ‹202E›gnp.exe").waitFor();
+    await question()
+      .getByRole("button", { name: /more characters$/ })
+      .click();
+    await button("Edit and approve …").click();
+    const text = dialog().getByRole("textbox", { name: "Arguments" });
+    expect(await text.inputValue()).toContain("rm \\u202egnp.exe\\u001b[2J");
+    await dialog().getByText("No difference.").waitFor();
+    expect(await page.locator("main img, main b, [role=dialog] img").count()).toBe(0);
+    await button("Approve as edited").click();
+    await closed();
+    expect(await get(id)).toMatchObject({ status: "approved", edited_arguments: null });
+    expect(await page.evaluate("window.__canary ?? null")).toBeNull();
+  });
+
   test("on a small screen: the list, one question, and back", async () => {
     await people.ask("asker", { title: "Small things" });
     await page.setViewportSize({ width: 360, height: 780 });
@@ -302,7 +325,7 @@ describe.skipIf(!hasBrowser)("the inbox", () => {
     expect((await get(id)).status).toBe("approved");
   });
 
-  test("the system tells of news only when it was switched on, and an agent that is exhausted", async () => {
+  test("the system tells of news, exhausted agents too, only when switched on", async () => {
     // What the page would show outside of itself; and it believes that somebody looks elsewhere.
     const record = `
       window.__told = [];

@@ -1,7 +1,7 @@
 // News: an approval begins to wait, or an agent meets its limit, while somebody looks elsewhere.
 // Promises: in the page for everyone, by the system only for who has asked for it, and then once
-// for all tabs; many at once are one message with their number; agents' text is text; nothing is said
-// on the screen that shows it anyway.
+// for all tabs; many at once are one message with their number; agents' text is text; nothing is
+// said on the screen that shows it anyway.
 // Leaves to others: hearing of it (`live.ts`), the choice (`notify.ts`).
 
 import { notifications } from "@mantine/notifications";

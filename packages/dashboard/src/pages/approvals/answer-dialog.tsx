@@ -9,18 +9,19 @@ import type { Approval, Signalbox } from "@signalbox/sdk";
 import { isSignalboxError } from "@signalbox/sdk";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
 import type { FormEvent, ReactNode } from "react";
 import { useAsked } from "../../api.ts";
 import { useDraft } from "../../parts/draft.ts";
+import { jsonText } from "../../parts/json-text.ts";
 import { plain } from "../../parts/plain.tsx";
 import { Wrong } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { riskLooks } from "../../parts/states.ts";
+import { useReturn } from "../../parts/use-return.ts";
 import { useSignedIn } from "../../session.ts";
 import { editDraft } from "./answers.ts";
 import type { AnswerKind } from "./answers.ts";
-import { Edited, editedFrom, textOf } from "./edited.tsx";
+import { Edited, editedFrom } from "./edited.tsx";
 import { Outcome } from "./words.tsx";
 
 type AnswerDialogProps = {
@@ -45,7 +46,7 @@ export function AnswerDialog({ approval, kind, close, answered }: AnswerDialogPr
     ask: (client) => client.approvals.get(approval.id),
   });
   const note = useDraft(`${approval.id}.note`, "");
-  const edit = useDraft(editDraft(approval), textOf(approval.arguments));
+  const edit = useDraft(editDraft(approval), jsonText(approval.arguments));
   const { mutate, isPending, error } = useAnswer({
     approval,
     said: (after) => {
@@ -122,19 +123,6 @@ function useAnswer(answer: {
       await Promise.all(asked);
     },
   });
-}
-
-/** After the dialog the keyboard is where it was before. */
-function useReturn(): void {
-  const before = useRef(document.activeElement);
-  useEffect(
-    () => () => {
-      if (before.current instanceof HTMLElement && before.current.isConnected) {
-        before.current.focus({ preventScroll: true });
-      }
-    },
-    [],
-  );
 }
 
 /** What the answer does. */

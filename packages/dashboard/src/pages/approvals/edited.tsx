@@ -7,8 +7,7 @@ import { Button, Textarea } from "@mantine/core";
 import type { Approval, JsonObject } from "@signalbox/sdk";
 import type { KeyboardEvent } from "react";
 import { JsonChange } from "../../parts/json-change.tsx";
-
-export const textOf = (value: JsonObject): string => JSON.stringify(value, null, 2);
+import { jsonText } from "../../parts/json-text.ts";
 
 /** What a text stands for, or what is wrong with it. */
 export type EditedText = { readonly value: JsonObject } | { readonly wrong: string };
@@ -64,7 +63,7 @@ export function Edited({ approval, draft, edited, go }: EditedProps) {
             size="compact-xs"
             variant="default"
             disabled={!isBegun}
-            onClick={() => write(textOf(approval.arguments))}
+            onClick={() => write(jsonText(approval.arguments))}
           >
             Back to what was asked
           </Button>

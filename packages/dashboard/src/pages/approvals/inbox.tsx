@@ -1,8 +1,8 @@
 // The list of questions and the one that is open: side by side where there is room, else one after
 // the other.
 // Promises: what is open stays open whatever comes or goes in the list, so that no answer ever
-// meets another question than the one that was read; a, r and e open a dialog, j and k move; after an
-// answer the next question is open.
+// meets another question than the one that was read; a, r and e open a dialog, j and k move; after
+// an answer the next question is open.
 // Leaves to others: which questions (`approvals-page.tsx`), one question (`approval-view.tsx`).
 
 import { useHotkeys } from "@mantine/hooks";

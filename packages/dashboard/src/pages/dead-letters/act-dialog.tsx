@@ -13,6 +13,7 @@ import type { FormEvent, ReactNode } from "react";
 import { RunLink } from "../../parts/go.tsx";
 import { Plain, runTitle } from "../../parts/plain.tsx";
 import { Waiting, Wrong } from "../../parts/quiet.tsx";
+import { useReturn } from "../../parts/use-return.ts";
 import { useSignedIn } from "../../session.ts";
 import { lettersText, oneOf, useCount } from "./which.ts";
 import type { Act, Done, Which } from "./which.ts";
@@ -34,6 +35,7 @@ type ActDialogProps = {
 };
 
 export function ActDialog(props: ActDialogProps) {
+  useReturn();
   const { which, verb, past, close } = props;
   const counted = useCount(which);
   const { client, number } = useSignedIn();

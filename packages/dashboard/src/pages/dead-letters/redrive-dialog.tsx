@@ -9,6 +9,7 @@ import { useState } from "react";
 import { useAgents, useAsked } from "../../api.ts";
 import { useDraft } from "../../parts/draft.ts";
 import { JsonChange } from "../../parts/json-change.tsx";
+import { jsonText } from "../../parts/json-text.ts";
 import { ActDialog } from "./act-dialog.tsx";
 import { bodyOf, doneOne, oneOf } from "./which.ts";
 import type { Act, Which } from "./which.ts";
@@ -45,7 +46,7 @@ export function RedriveDialog({ which, close }: RedriveProps) {
   });
   const [fields, setFields] = useState(unchanged);
   const [isInput, setIsInput] = useState(false);
-  const first = run === undefined ? "{}" : JSON.stringify(run.input, null, 2);
+  const first = run === undefined ? "{}" : jsonText(run.input);
   // Nothing typed stands for the input as it was, which may still be on its way.
   const draft = useDraft(`${one ?? "letters"}.input`, "");
   const text = draft.text === "" ? first : draft.text;
