@@ -15,16 +15,19 @@ export type Subject =
   | "accounts"
   | "agents"
   | "allowances"
+  | "approvals"
   | "audit"
   | "counts"
   | "health"
   | "keys"
+  | "letters"
   | "project"
   | "queues"
   | "run"
   | "runs"
   | "runtimes"
   | "sessions"
+  | "slots"
   | "usage"
   | "webhooks";
 
@@ -152,6 +155,13 @@ export const useLiveRuns = () =>
       const state = ["claimed", "running", "waiting_tool", "waiting_approval"] as const;
       return (await client.runs.list({ state, limit: 500 })).items;
     },
+  });
+
+/** Questions that wait for an answer, the oldest first: at most 100. */
+export const useWaitingApprovals = () =>
+  useAsked({
+    of: ["approvals", "waiting"],
+    ask: (client) => client.approvals.list({ status: "pending", limit: 100 }),
   });
 
 /** An action: does it, says how it went, and asks again for what it changed. */

@@ -3,7 +3,8 @@
 // connections (the SDK resumes by number); however many events come, what is watched is asked for
 // four times a second at most and the rest once; a server that was away for long is tried again
 // every 10 s.
-// Leaves to others: showing it (pages), the events of one run (`pages/run/`).
+// Leaves to others: showing it (pages), telling people of news (`shell/news.tsx`), the events of
+// one run (`pages/run/`).
 
 import { isSignalboxError } from "@signalbox/sdk";
 import type { Event, Signalbox } from "@signalbox/sdk";
@@ -12,24 +13,60 @@ import { useEffect, useState } from "react";
 import type { Subject } from "./api.ts";
 import { expired, useSession } from "./session.ts";
 
+const letters = ["letters", "runs", "run", "counts"] as const;
+
 /** Beginning of an event's type → what it makes stale. The first that fits counts. */
 const stale: readonly (readonly [string, readonly Subject[]])[] = [
+  ["run.dead_lettered", letters],
+  ["run.redriven", letters],
+  ["run.discarded", letters],
+  ["approval.", ["approvals", "run", "runs"]],
   ["run.", ["runs", "run", "counts", "queues", "agents", "allowances"]],
   ["attempt.", ["runs", "run", "agents"]],
   ["usage.", ["usage", "allowances"]],
   ["quota.", ["allowances", "agents"]],
+  ["allowance.", ["allowances", "agents", "run"]],
   ["dispatch.", ["run"]],
   ["agent.", ["agents", "audit"]],
   ["account.", ["accounts", "agents", "audit"]],
   ["runtime.", ["runtimes", "agents", "audit"]],
   ["queue.", ["queues", "run", "audit"]],
-  ["project.", ["project", "runs", "run", "agents", "audit"]],
-  ["slot.", ["agents"]],
+  ["project.", ["project", "runs", "run", "agents", "queues", "counts", "approvals", "audit"]],
+  ["slot.", ["agents", "slots"]],
   ["webhook.", ["webhooks", "audit"]],
   ["key.", ["keys", "sessions", "audit"]],
   ["session.", ["sessions", "audit"]],
   ["access.", ["audit"]],
 ];
+
+/** What an event makes stale, with the further facts it carries. */
+const staleAfter = ({ type, also }: Event): readonly Subject[] =>
+  [type, ...also].flatMap(
+    (one) => stale.find(([beginning]) => one.startsWith(beginning))?.[1] ?? [],
+  );
+
+/** What people are told of, wherever they are in the dashboard. */
+const isNews = ({ type, data }: Event): boolean =>
+  type === "approval.requested" || (type === "agent.status_changed" && data["to"] === "exhausted");
+
+/** Hears of an event; `first` in the one tab that follows the feed for all. */
+type NewsListener = (event: Event, first: boolean) => void;
+const newsListeners = new Set<NewsListener>();
+/** Events that were told; where each tab follows for itself, others tell of them once more. */
+const toldIds = new Set<string>();
+
+function tellNews(event: Event, first: boolean): void {
+  if (toldIds.has(event.id)) return;
+  if (toldIds.size > 1_000) toldIds.clear();
+  toldIds.add(event.id);
+  for (const tell of newsListeners) tell(event, first);
+}
+
+/** Listens for what people are told of. */
+export function onNews(listener: NewsListener): () => void {
+  newsListeners.add(listener);
+  return () => newsListeners.delete(listener);
+}
 
 const COALESCE_MS = 1_000;
 const AGAIN_MS = 10_000;
@@ -40,6 +77,7 @@ export type Link = "connecting" | "live" | "away";
 type Told =
   | { readonly link: Link }
   | { readonly subjects: readonly Subject[] }
+  | { readonly news: Event }
   /** A tab that has just come asks how it stands. */
   | { readonly asks: true };
 
@@ -74,6 +112,7 @@ export function useLive(): Link {
     const hear = (told: Told): void => {
       if ("link" in told) setLink(told.link);
       else if ("subjects" in told) waiting.add(told.subjects);
+      else if ("news" in told) tellNews(told.news, own !== null);
       else if (own !== null) say({ link: own });
     };
     const name = `signalbox.feed.${project.id}`;
@@ -155,8 +194,9 @@ type Following = { readonly tell: (told: Told) => void; readonly signal: AbortSi
 async function followForEver(client: Signalbox, { tell, signal }: Following): Promise<void> {
   const setLink = (link: Link): void => tell({ link });
   const take = (event: Event): void => {
-    const row = stale.find(([beginning]) => event.type.startsWith(beginning));
-    if (row !== undefined) tell({ subjects: row[1] });
+    const subjects = staleAfter(event);
+    if (subjects.length > 0) tell({ subjects });
+    if (isNews(event)) tell({ news: event });
   };
   let afterFeed: string | null = null;
   while (!signal.aborted) {

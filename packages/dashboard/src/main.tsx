@@ -11,6 +11,7 @@ import "./shell.css";
 import "./parts.css";
 import "./pages.css";
 import "./admin.css";
+import "./inbox.css";
 
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";

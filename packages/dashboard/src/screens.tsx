@@ -4,7 +4,10 @@
 
 import { lazyRouteComponent } from "@tanstack/react-router";
 import type { RouteComponent } from "@tanstack/react-router";
+import type { ComponentType } from "react";
+import { approvalKeys } from "./pages/approvals/keys.ts";
 import { FleetPage } from "./pages/fleet/fleet-page.tsx";
+import { WaitingMark } from "./shell/waiting-mark.tsx";
 
 export type Screen = {
   readonly path: string;
@@ -12,6 +15,10 @@ export type Screen = {
   readonly label: string | null;
   /** `g` and this letter lead there. */
   readonly letter?: string;
+  /** Beside the label: how many wait there. */
+  readonly mark?: ComponentType;
+  /** Keys of this screen, for the list of keys. */
+  readonly keys?: readonly (readonly [key: string, what: string])[];
   readonly page: RouteComponent;
 };
 
@@ -27,6 +34,25 @@ export const screens: readonly Screen[] = [
     path: "/runs/$id",
     label: null,
     page: lazyRouteComponent(() => import("./pages/run/run-page.tsx"), "RunPage"),
+  },
+  {
+    path: "/approvals",
+    label: "Approvals",
+    letter: "i",
+    mark: WaitingMark,
+    keys: approvalKeys,
+    page: lazyRouteComponent(() => import("./pages/approvals/approvals-page.tsx"), "ApprovalsPage"),
+  },
+  {
+    path: "/dead-letters",
+    label: "Dead letters",
+    letter: "d",
+    page: lazyRouteComponent(() => import("./pages/dead-letters/groups-page.tsx"), "GroupsPage"),
+  },
+  {
+    path: "/dead-letters/$fingerprint",
+    label: null,
+    page: lazyRouteComponent(() => import("./pages/dead-letters/group-page.tsx"), "GroupPage"),
   },
   {
     path: "/usage",

@@ -6,6 +6,7 @@
 import type { Run, Signalbox } from "@signalbox/sdk";
 import { Worker } from "@signalbox/sdk/worker";
 import type { Attempt } from "@signalbox/sdk/worker";
+import { makePeople } from "./people.ts";
 
 export type Fleet = {
   /** A run that is under way, with a log. */
@@ -13,6 +14,10 @@ export type Fleet = {
   readonly failed: string;
   readonly completed: string;
   readonly pending: string;
+  /** A run that waits for an approval. */
+  readonly asking: string;
+  /** A group of dead letters. */
+  readonly group: string;
   /** Says one more line in the live run. */
   readonly say: (text: string) => Promise<void>;
   readonly end: () => Promise<void>;
@@ -56,10 +61,15 @@ export async function makeFleet(client: Signalbox): Promise<Fleet> {
   for (let n = 1; n <= 40; n += 1) {
     await submit("archivist", `Archive thread ${n}`, { queue: "archive", priority: n % 90 });
   }
+  const people = await makePeople(client);
   await client.queues.pause("archive", { reason: "storage is being moved" });
   await Promise.all([failed, completed].map((id) => client.runs.wait(id, { timeoutMs: 30_000 })));
   await until(client, live, (run) => Number(run.last_seq) > 20);
+  const [waiting] = (await client.approvals.list({ status: "pending", limit: 1 })).items;
+  const [letters] = (await client.deadLetters.list({ queue: "deploy" })).items;
   return {
+    asking: waiting?.run_id ?? "",
+    group: letters?.fingerprint ?? "",
     live,
     failed,
     completed,
@@ -69,6 +79,7 @@ export async function makeFleet(client: Signalbox): Promise<Fleet> {
     },
     end: async () => {
       letGo();
+      await people.end();
       await Promise.all(workers.map((one) => one.stop({ drainMs: 0 })));
     },
   };

@@ -4,7 +4,10 @@
 
 import type {
   AgentStatus,
+  ApprovalRisk,
+  ApprovalStatus,
   AttemptState,
+  DeadLetterStatus,
   DeliveryState,
   Finding,
   RunState,
@@ -111,11 +114,32 @@ export const findingLooks: Readonly<Record<Finding["verdict"], Look>> = {
   fail: look("wrong", "red", "cross"),
 };
 
+export const approvalLooks: Readonly<Record<ApprovalStatus, Look>> = {
+  pending: look("waiting", "amber", "hand"),
+  approved: look("approved", "green", "check"),
+  rejected: look("rejected", "red", "cross"),
+  expired: look("expired", "neutral", "clock"),
+  cancelled: look("not needed any more", "neutral", "square"),
+};
+
+export const riskLooks: Readonly<Record<ApprovalRisk, Look>> = {
+  low: look("low risk", "neutral", "ring"),
+  medium: look("medium risk", "amber", "half"),
+  high: look("high risk", "red", "diamond"),
+};
+
+export const letterLooks: Readonly<Record<DeadLetterStatus, Look>> = {
+  open: look("waiting for a person", "red", "hand"),
+  redriven: look("redriven", "blue", "undo"),
+  discarded: look("discarded", "neutral", "square"),
+};
+
 /** How long ago, or in how long: `now`, `12 s ago`, `in 5 min 20 s`. */
 export function agoText(at: string, now: number): string {
   const ms = Date.parse(at) - now;
   const s = Math.round(Math.abs(ms) / 1_000);
-  if (s < 1) return "now";
+  // The page's clock moves once a second: what happened since then is not in the future.
+  if (s < 1 || (ms > 0 && ms < 2_000)) return "now";
   // Tenths of a second would stand still between two looks.
   const text = s < 60 ? `${s} s` : durationText(s * 1_000);
   return ms < 0 ? `${text} ago` : `in ${text}`;

@@ -4,23 +4,30 @@
 
 import { Modal } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { useNavigate } from "@tanstack/react-router";
-import { useRef } from "react";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { navigation } from "../screens.tsx";
 
 /** `g` and a letter belong together when they come within this time. */
 const PAIR_MS = 2_000;
+/** When `g` was pressed, and which event was the letter after it. */
+const pair = { beganAt: -PAIR_MS, takenAt: -1 };
+
+/** Whether a letter is the second of a pair that began with `g`: it leads away and does no more. */
+export const isOfPair = ({ timeStamp }: { readonly timeStamp: number }): boolean =>
+  timeStamp === pair.takenAt || timeStamp - pair.beganAt < PAIR_MS;
 
 type KeyAct = (event: { readonly timeStamp: number }) => void;
 
 export function useKeys(showKeys: () => void): void {
   const navigate = useNavigate();
-  const wentAt = useRef(-PAIR_MS);
   // The keyboard's own time: a page that is busy must not part what was typed together.
   const byLetter = navigation.map(({ letter = "", path }): [string, KeyAct] => [
     letter,
-    ({ timeStamp }) => {
-      if (timeStamp - wentAt.current < PAIR_MS) void navigate({ to: path });
+    (event) => {
+      if (!isOfPair(event)) return;
+      pair.takenAt = event.timeStamp;
+      pair.beganAt = -PAIR_MS;
+      void navigate({ to: path });
     },
   ]);
   useHotkeys([
@@ -29,7 +36,7 @@ export function useKeys(showKeys: () => void): void {
     ["k", () => step(-1)],
     ["shift+?", showKeys],
     ["?", showKeys],
-    ["g", ({ timeStamp }) => void (wentAt.current = timeStamp)],
+    ["g", ({ timeStamp }) => void (pair.beganAt = timeStamp)],
     ...byLetter,
   ]);
 }
@@ -53,10 +60,12 @@ const rows: readonly (readonly [string, string])[] = [
 ];
 
 export function Keys({ opened, close }: { readonly opened: boolean; readonly close: () => void }) {
+  const here = useLocation({ select: ({ pathname }) => pathname });
+  const own = navigation.find(({ path }) => path === here)?.keys ?? [];
   return (
     <Modal opened={opened} onClose={close} title="Keys" centered>
       <dl className="sb-keys">
-        {rows.map(([key, what]) => (
+        {[...own, ...rows].map(([key, what]) => (
           <div key={key}>
             <dt>
               <kbd className="sb-kbd">{key}</kbd>

@@ -8,7 +8,7 @@ import { navigation } from "../screens.tsx";
 export function Navigation() {
   return (
     <nav className="sb-nav" aria-label="Screens">
-      {navigation.map(({ path, label }) => (
+      {navigation.map(({ path, label, mark: Mark }) => (
         <Link
           key={path}
           to={path}
@@ -16,6 +16,7 @@ export function Navigation() {
           activeOptions={{ exact: path === "/", includeSearch: false }}
         >
           {label}
+          {Mark === undefined ? null : <Mark />}
         </Link>
       ))}
     </nav>

@@ -4,10 +4,12 @@
 // Leaves to others: the screens (`screens.tsx`), the top bar and the palette (beside this file).
 
 import { Outlet } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useLive } from "../live.ts";
+import { forgetDrafts } from "../parts/draft.ts";
 import { Keys, useKeys } from "./keys.tsx";
 import { Navigation } from "./navigation.tsx";
+import { useNews } from "./news.tsx";
 import { Palette } from "./palette.tsx";
 import { StoppedNote } from "./stop.tsx";
 import { TopBar } from "./top-bar.tsx";
@@ -17,6 +19,9 @@ export function Shell() {
   const [areKeysShown, showKeys] = useState(false);
   const [isStopAsked, askStop] = useState(false);
   useKeys(() => showKeys(true));
+  useNews();
+  // The frame is taken away when the person signs out, and not when the page is loaded again.
+  useEffect(() => forgetDrafts, []);
   return (
     <div className="sb-shell">
       <a href="#screen" className="sb-skip">

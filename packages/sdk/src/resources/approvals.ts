@@ -22,6 +22,8 @@ export type ApprovalFilter = PageQuery & {
   agent?: string;
   risk?: ApprovalRisk;
   run_id?: string;
+  /** By when they were asked. Default `asc`, the oldest first. */
+  order?: "asc" | "desc";
 };
 
 /** `signalbox.approvals`. */
@@ -33,7 +35,7 @@ export class Approvals {
   }
 
   /**
-   * One page of approvals across runs, the oldest first.
+   * One page of approvals across runs, the oldest first unless `order` is `desc`.
    *
    * @example
    * const { items } = await signalbox.approvals.list({ status: "pending" });

@@ -63,7 +63,14 @@ export type AnswerInput = {
   comment: string | null;
   arguments?: wire.JsonObject;
 };
-export type ApprovalFilter = { status?: string; agent?: string; risk?: string; runId?: string };
+export type ApprovalFilter = {
+  status?: string;
+  agent?: string;
+  risk?: string;
+  runId?: string;
+  /** By when they were asked; default `asc`. */
+  order?: "asc" | "desc";
+};
 
 /** A limit a worker met, with what goes along; see `wire.LimitReport`. */
 export type ExhaustedInput = {

@@ -1,7 +1,7 @@
 // Approvals: one row per question, written under the lock of its run.
 // Promises: at most one pending question per run and one row per (run, key) that was not given up,
 // by unique indexes; a decision is written only over a row that is pending, else the transaction
-// fails; lists are bounded, oldest first.
+// fails; lists are bounded, in the order of asking or against it.
 // Leaves to others: what an answer means (`domain/approval-answer.ts`), what is due
 // (`house/due-approvals.ts`).
 
@@ -246,33 +246,36 @@ export type ApprovalListFilter = {
   readonly runId: string | null;
 };
 
-const filters = `a.project_id = $1 and a.id > $2::uuid
+const filters = `a.project_id = $1
      and ($3::text is null or a.agent = $3) and ($4::text is null or a.risk = $4)
      and ($5::uuid is null or a.run_id = $5)`;
-const inbox = statement(
-  "approval_inbox",
-  `select ${columns} from signalbox.approval a where ${filters} and a.status = 'pending'
-   order by a.id limit $6`,
-);
-const list = statement(
-  "list_approvals",
-  `select ${columns} from signalbox.approval a where ${filters}
-     and ($7::text is null or a.status = $7)
-   order by a.id limit $6`,
-);
+const pending = "a.status = 'pending'";
+const ofStatus = "($7::text is null or a.status = $7)";
+const select = `select ${columns} from signalbox.approval a where ${filters}`;
+const oldestFirst = "a.id > $2::uuid order by a.id limit $6";
+const newestFirst = "a.id < $2::uuid order by a.id desc limit $6";
+const inbox = {
+  asc: statement("approval_inbox", `${select} and ${pending} and ${oldestFirst}`),
+  desc: statement("approval_inbox_newest", `${select} and ${pending} and ${newestFirst}`),
+};
+const list = {
+  asc: statement("list_approvals", `${select} and ${ofStatus} and ${oldestFirst}`),
+  desc: statement("list_approvals_newest", `${select} and ${ofStatus} and ${newestFirst}`),
+};
 
-/** A page of approvals, the oldest first. */
+/** A page of approvals in the order they were asked (`asc`), or the newest first; from a cursor. */
 export async function listApprovals(
   runner: Runner,
   projectId: string,
   filter: ApprovalListFilter,
-  page: { readonly after: string; readonly limit: number },
+  page: { readonly order: "asc" | "desc"; readonly from: string; readonly limit: number },
 ): Promise<Approval[]> {
   const { status, agent, risk, runId } = filter;
-  const values = [projectId, page.after, agent, risk, runId, page.limit];
+  const { order, from, limit } = page;
+  const values = [projectId, from, agent, risk, runId, limit];
   const rows = await (status === "pending"
-    ? runner.query<ApprovalRow>(inbox, values)
-    : runner.query<ApprovalRow>(list, [...values, status]));
+    ? runner.query<ApprovalRow>(inbox[order], values)
+    : runner.query<ApprovalRow>(list[order], [...values, status]));
   return rows.map(approvalOf);
 }
 

@@ -80,7 +80,7 @@ describe("callback links", () => {
     const key = ok(await duo.a.createKey(project, input, origin));
     const principal = await duo.a.principal(key.key);
     if (principal === null) throw new Error("the key opens nothing");
-    const { code } = await duo.a.createLogin(principal);
+    const { code } = await duo.a.createLogin(principal, origin);
     const session = (await duo.a.openSession(code, origin))?.session;
     const tokens: string[] = [];
     for (const actor of [`key:${key.prefix}`, `session:${session?.prefix}`]) {

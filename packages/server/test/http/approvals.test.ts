@@ -155,6 +155,27 @@ describe("answering over HTTP", () => {
     expect([wrong.status, wrong.body.errors[0].field]).toEqual([400, "status"]);
   });
 
+  test.each([
+    ["asc", ["1", "2", "3"]],
+    ["desc", ["3", "2", "1"]],
+  ])(
+    "a list goes %s page by page, the waiting one among those that were decided",
+    async (...one) => {
+      const [order, expected] = one;
+      const claim = await begun();
+      for (const key of ["1", "2", "3"]) {
+        const { body } = await asks(claim.attempt_key, claim, { ...question, key });
+        if (key !== "3") await client.approvals.approve(body.approval.id);
+      }
+      const filter = { run_id: claim.run.id, order: order as "asc", limit: 1 };
+      const keys: string[] = [];
+      for await (const { key } of client.approvals.iterate(filter)) keys.push(key);
+      expect(keys).toEqual(expected);
+      const waiting = await client.approvals.list({ ...filter, status: "pending" });
+      expect(waiting.items.map(({ key }) => key)).toEqual(["3"]);
+    },
+  );
+
   test("a callback link shows the question to whoever has it, and answers it once", async () => {
     const { app, keys } = scene;
     const claim = await begun();

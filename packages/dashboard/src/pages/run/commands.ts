@@ -77,6 +77,11 @@ export function equivalents(id: string, origin: string): Equivalent[] {
       curl: get("/events", "-N -H 'Accept: text/event-stream' "),
     },
     {
+      what: "What it asks people",
+      cli: cli(`approvals list --status all --of ${id}`),
+      curl: `curl -sS ${auth} '${origin}/v1/approvals?run_id=${id}'`,
+    },
+    {
       what: "Cancel",
       cli: cli(`runs cancel ${id} --reason 'no longer needed'`),
       curl: post("/cancel", { reason: "no longer needed" }),
@@ -85,6 +90,16 @@ export function equivalents(id: string, origin: string): Equivalent[] {
       what: "Kill",
       cli: cli(`runs kill ${id} --reason 'out of control'`),
       curl: post("/kill", { reason: "out of control" }),
+    },
+    {
+      what: "Redrive (a dead letter)",
+      cli: cli(`dead redrive ${id} --priority 60`),
+      curl: post("/redrive", { priority: 60 }),
+    },
+    {
+      what: "Discard (a dead letter)",
+      cli: cli(`dead discard ${id} --note 'the branch is gone'`),
+      curl: post("/discard", { note: "the branch is gone" }),
     },
   ];
 }

@@ -19,9 +19,11 @@ import { moneyText, runLooks } from "../../parts/states.ts";
 import { Countdown, Took, When } from "../../parts/when.tsx";
 import { useSignedIn } from "../../session.ts";
 import { Actions } from "./actions.tsx";
+import { RunApprovals } from "./approvals.tsx";
 import { Attempts } from "./attempts.tsx";
 import { useRunEvents } from "./follow-run.ts";
 import { History } from "./history.tsx";
+import { LetterActions, LetterNote } from "./letter.tsx";
 import { Log } from "./log.tsx";
 import { RawEvents } from "./raw-events.tsx";
 import { Children, Commands, Document, UsageByModel } from "./tables.tsx";
@@ -59,9 +61,15 @@ function RunView({ run }: { readonly run: Run }) {
           <CopyButton text={run.id} what="the run's id" />
         </div>
       }
-      actions={<Actions run={run} />}
+      actions={
+        <>
+          <Actions run={run} />
+          <LetterActions run={run} />
+        </>
+      }
     >
       {isOver ? <Outcome run={run} /> : <WhyNot run={run} />}
+      <RunApprovals run={run} />
       <Facts run={run} />
       <Section title="Timeline">
         <Timeline run={run} moves={moves} attempts={attempts} />
@@ -159,11 +167,7 @@ function Outcome({ run }: { readonly run: Run }) {
   return (
     <section className="sb-note sb-red" aria-label="How it ended">
       <strong>{run.error?.code ?? run.end_cause}</strong>: <Plain text={said} />
-      {run.dead_lettered_at === null ? null : (
-        <p>
-          It waits for a person since <When at={run.dead_lettered_at} />.
-        </p>
-      )}
+      <LetterNote run={run} />
     </section>
   );
 }

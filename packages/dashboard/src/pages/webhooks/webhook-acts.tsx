@@ -134,7 +134,7 @@ function Rotate({ webhook, isAsked, close }: DialogProps & { readonly isAsked: b
 
 function Disable({ webhook, close }: DialogProps) {
   const disable = useAction<string>({
-    act: (client, reason) => client.webhooks.disable(webhook.id, reason),
+    act: (client, reason) => client.webhooks.disable(webhook.id, { reason }),
     changes,
     done: () => "The webhook is disabled",
   });

@@ -12,7 +12,7 @@ import type { Verdict } from "../../domain/approval-answer.ts";
 import { alreadyDecided } from "../../domain/approval-answer.ts";
 import type { Refusal } from "../../domain/refusal.ts";
 import { isRefusal, refuse } from "../../domain/refusal.ts";
-import { fromTypeId, nilUuid, toTypeId } from "../../std/ids.ts";
+import { fromTypeId, lastUuid, nilUuid, toTypeId } from "../../std/ids.ts";
 import {
   linkApproval as storeLink,
   listApprovals,
@@ -196,8 +196,10 @@ export async function readApprovalPage(
   filter: ApprovalFilter,
   page: PageInput,
 ): Promise<wire.Page<wire.Approval>> {
-  const after = page.cursor === null ? nilUuid : fromTypeId("apr", page.cursor);
-  if (after === null) return { items: [], has_more: false, next_cursor: null };
+  const { order = "asc" } = filter;
+  const begin = order === "asc" ? nilUuid : lastUuid;
+  const from = page.cursor === null ? begin : fromTypeId("apr", page.cursor);
+  if (from === null) return { items: [], has_more: false, next_cursor: null };
   const asked = {
     status: (filter.status ?? null) as ApprovalStatus | null,
     agent: filter.agent ?? null,
@@ -206,7 +208,7 @@ export async function readApprovalPage(
   };
   const { limit } = page;
   const rows = await parts.reader.within([projectId], (runner) =>
-    listApprovals(runner, projectId, asked, { after, limit: limit + 1 }),
+    listApprovals(runner, projectId, asked, { order, from, limit: limit + 1 }),
   );
   return pageOf(rows.map(shown), limit, (last) => last.id);
 }

@@ -34,14 +34,14 @@ const list = route({
   method: "GET",
   url: "/v1/approvals",
   operationId: "listApprovals",
-  summary: "Questions across runs, oldest first; `status=pending` is the inbox",
+  summary: "Questions across runs, oldest first unless `order=desc`; `status=pending` is the inbox",
   tag: "approvals",
   auth: "read",
   scope: "project",
   query: approvalQuery,
   responses: { 200: pageOf(approval) },
   handle: async ({ engine, projectId, query }) => {
-    const { status, agent, risk, run_id: wireRun } = query;
+    const { status, agent, risk, order, run_id: wireRun } = query;
     const runId = wireRun === undefined ? undefined : fromWireId("run", wireRun);
     if (runId === null) return notFound("run");
     const filter = {
@@ -49,6 +49,7 @@ const list = route({
       ...(agent === undefined ? {} : { agent }),
       ...(risk === undefined ? {} : { risk }),
       ...(runId === undefined ? {} : { runId }),
+      ...(order === undefined ? {} : { order }),
     };
     return answer(await engine.approvals(projectId, filter, toShortPage(query)));
   },

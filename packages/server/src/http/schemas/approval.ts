@@ -163,6 +163,7 @@ export const approvalQuery = Type.Object(
     agent: Type.Optional(name("Only those of this agent.")),
     risk: Type.Optional(risk),
     run_id: Type.Optional(id("run", "Only those of this run")),
+    order: Type.Optional(oneOf(["asc", "desc"], "By when they were asked. Default asc.")),
     ...shortPage,
   },
   closed,
