@@ -2,7 +2,8 @@
 // Promises: a reload shows the same; what the server would refuse never gets there.
 // Leaves to others: what is shown (`groups-page.tsx`, `group-page.tsx`).
 
-import type { RunFilter, DeadLetterFilter, DeadLetterStatus } from "@signalbox/sdk";
+import type { DeadLetterFilter, DeadLetterStatus } from "@signalbox/sdk";
+import type { Filter } from "./which.ts";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { letterLooks } from "../../parts/states.ts";
 
@@ -37,7 +38,7 @@ export const filterOf = ({ status, agent, queue }: Chosen): DeadLetterFilter => 
 });
 
 /** The same letters of a group for an act on many. */
-export const bulkOf = ({ agent, queue }: Chosen, fingerprint: string): RunFilter => ({
+export const bulkOf = ({ agent, queue }: Chosen, fingerprint: string): Filter => ({
   fingerprint,
   ...(agent && { agent }),
   ...(queue && { queue }),

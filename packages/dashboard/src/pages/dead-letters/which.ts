@@ -3,17 +3,20 @@
 // was counted and shown.
 // Leaves to others: the dialogs (`act-dialog.tsx`), what a filter means (server).
 
-import type { RunFilter, BulkResult, Signalbox } from "@signalbox/sdk";
+import type { BulkRequest, BulkResult, Signalbox } from "@signalbox/sdk";
 import { useQuery } from "@tanstack/react-query";
 import { useSignedIn } from "../../session.ts";
 
-export type Which = { readonly runs: readonly string[] } | { readonly filter: RunFilter };
+/** What is true of all that an act is about. */
+export type Filter = NonNullable<BulkRequest["filter"]>;
+
+export type Which = { readonly runs: readonly string[] } | { readonly filter: Filter };
 
 /** The id, when it is about one run by name. */
 export const oneOf = (which: Which): string | null =>
   "runs" in which && which.runs.length === 1 ? (which.runs[0] ?? null) : null;
 
-export const bodyOf = (which: Which): { runs: string[] } | { filter: RunFilter } =>
+export const bodyOf = (which: Which): { runs: string[] } | { filter: Filter } =>
   "runs" in which ? { runs: [...which.runs] } : which;
 
 /** `1 dead letter`, `12 dead letters`. */
