@@ -83,6 +83,7 @@ async function repetition({ stage, server, register }: House, n: number): Promis
     more_than_once: hook.arrivals.length - new Set(hook.arrivals.map(({ id }) => id)).size,
     found_up_ms: foundMs,
     caught_up_ms: caughtUpMs,
+    arrived_per_s: ((hook.arrivals.length - heard) * 1000) / caughtUpMs,
   };
 }
 
@@ -109,6 +110,7 @@ export const webhookOutage: Campaign = {
     more_than_once: { unit: "" },
     found_up_ms: { unit: "ms", most: 45_000, timed: true, headline: true },
     caught_up_ms: { unit: "ms", most: ARRIVE_MS, timed: true },
+    arrived_per_s: { unit: "/s", timed: true },
     ...sound,
   },
   open: inOneHouse(repetition),

@@ -2,11 +2,11 @@
 // Promises: rows are made and the webhook's cursor moved in one transaction under the webhook's row
 // lock, so every committed event that matches has exactly one; a delivery is due only when no
 // earlier one of its stream waits before it; a lease that ends unmarked is tried again (F-113).
-// Leaves to others: what matches and what a try changes (`domain/webhook`), secrets (store/house).
+// Leaves to others: what matches and what a try changes (`domain/webhook`), writing that down
+// (`delivery-marks.ts`), secrets (store/house).
 
-import type { AfterTry, TryOutcome } from "../domain/webhook/tries.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, namesOf, valuesOf } from "./batch.ts";
+import { arraysOf, batch, namesOf, valuesOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 import type { WebhookRow } from "./webhooks.ts";
@@ -182,104 +182,6 @@ export async function leaseDeliveries(
 ): Promise<LeasedDelivery[]> {
   const values = [projectId, webhookId, by, limit, offsetMs, probe, leaseMs];
   return runner.query<LeasedDelivery>(lease, values);
-}
-
-const lockTried = statement(
-  "lock_tried_delivery",
-  `select d.tries, d.first_try_at, d.aside, d.stream_id, d.feed,
-     w.failures, w.failing_since, w.rest_until,
-     statement_timestamp() + make_interval(secs => $4::double precision / 1000) as now
-   from signalbox.webhook w join signalbox.delivery d on d.webhook_id = w.id
-   where w.project_id = $1 and d.id = $2 and d.leased_by = $3 and d.state = 'pending'
-   for no key update`,
-);
-
-export type TriedDelivery = {
-  tries: number;
-  first_try_at: number | null;
-  aside: boolean;
-  stream_id: string | null;
-  feed: number | null;
-  failures: number;
-  failing_since: number | null;
-  rest_until: number | null;
-  now: number;
-};
-
-/** Locks a tried delivery with its webhook; null when its lease went to another server. */
-export async function lockTriedDelivery(
-  runner: Runner,
-  ref: { projectId: string; id: string; by: string },
-  offsetMs: number,
-): Promise<TriedDelivery | null> {
-  const values = [ref.projectId, ref.id, ref.by, offsetMs];
-  return (await runner.query<TriedDelivery>(lockTried, values))[0] ?? null;
-}
-
-const mark = statement(
-  "mark_delivery",
-  `update signalbox.delivery d set state = $2, tries = $3, aside = $4, next_at = $5::timestamptz,
-     lease_until = null, leased_by = null, status = $6, took_ms = $7, error = $8, excerpt = $9,
-     ended_at = case when $2 = 'pending' then null else $10::timestamptz end
-   where d.id = $1`,
-);
-const markEndpoint = statement(
-  "mark_endpoint",
-  `update signalbox.webhook w set failures = $2, failing_since = $3::timestamptz,
-     rest_until = $4::timestamptz
-   where w.id = $1 and (w.failures, w.rest_until) is distinct from ($2, $4::timestamptz)`,
-);
-const unblock = statement(
-  "unblock_delivery",
-  `update signalbox.delivery d set next_at = $3::timestamptz where d.id = (
-     select o.id from signalbox.delivery o where o.webhook_id = $1 and o.stream_id = $2
-       and o.state = 'pending' and not o.aside order by o.feed, o.id limit 1)
-     and d.next_at is null`,
-);
-const hasten = statement(
-  "hasten_deliveries",
-  `update signalbox.delivery d set next_at = $2::timestamptz
-   where d.webhook_id = $1 and d.state = 'pending' and d.next_at > $2 and d.lease_until is null`,
-);
-
-/**
- * Writes what a try changed. `wasDown`: the endpoint answers again, so what waited for it need not
- * wait longer. Concurrency: the caller holds both locks.
- */
-export async function markDelivery(
-  runner: Runner,
-  ref: { id: string; webhookId: string; before: TriedDelivery },
-  after: AfterTry & { outcome: TryOutcome; wasDown: boolean },
-): Promise<void> {
-  const { delivery, endpoint, outcome } = after;
-  const { before, webhookId } = ref;
-  const now = instantText(before.now);
-  const steps: Promise<unknown>[] = [
-    runner.query(mark, [
-      ref.id,
-      delivery.state,
-      delivery.tries,
-      delivery.aside,
-      instantText(delivery.nextAt),
-      outcome.status,
-      outcome.tookMs,
-      outcome.error,
-      outcome.excerpt,
-      now,
-    ]),
-    runner.query(markEndpoint, [
-      webhookId,
-      endpoint.failures,
-      instantText(endpoint.failingSince),
-      instantText(endpoint.restUntil),
-    ]),
-  ];
-  const leaves = delivery.state !== "pending" || (delivery.aside && !before.aside);
-  if (leaves && before.feed !== null) {
-    steps.push(runner.query(unblock, [webhookId, before.stream_id, now]));
-  }
-  if (after.wasDown && outcome.ok) steps.push(runner.query(hasten, [webhookId, now]));
-  await Promise.all(steps);
 }
 
 const release = statement(

@@ -16,12 +16,12 @@ import {
   feedOnward,
   fillWebhook,
   leaseDeliveries,
-  lockTriedDelivery,
   lockToFill,
-  markDelivery,
   releaseDeliveries,
   triesUnderWay,
 } from "../../../store/deliveries.ts";
+import type { Marked, TriedRows } from "../../../store/delivery-marks.ts";
+import { lockTriedDeliveries, markDeliveries } from "../../../store/delivery-marks.ts";
 import { readEvents } from "../../../store/events.ts";
 import type { StoredEvent } from "../../../store/events.ts";
 import type { WebhookToSend } from "../../../store/house/outbox.ts";
@@ -68,11 +68,16 @@ type Leased = {
   readonly secrets: readonly string[];
 };
 type Trying = { readonly delivery: LeasedDelivery; readonly done: Promise<void> };
+type Ended = { readonly delivery: LeasedDelivery; readonly outcome: TryOutcome };
+/** Tries of one webhook that are marked together, once those before them are. */
+type Gathering = { readonly ended: Ended[]; readonly marked: Promise<void> };
 
 export class Deliveries {
   readonly #options: DeliveryOptions;
   readonly #service: Service;
   readonly #trying = new Map<string, Trying>();
+  readonly #gathering = new Map<string, Gathering>();
+  readonly #marking = new Map<string, Promise<void>>();
   readonly #stopping = new AbortController();
   #projects: ReadonlySet<string> = new Set();
   #lastClean = -Infinity;
@@ -231,7 +236,7 @@ export class Deliveries {
       { clock, signal: this.#stopping.signal },
     );
     if (!outcome.ok && this.#stopping.signal.aborted) await this.#giveBack(delivery);
-    else await this.#mark(delivery, outcome);
+    else await this.#mark({ delivery, outcome });
   }
 
   /** A try that was cut off by a stop is none. */
@@ -242,33 +247,81 @@ export class Deliveries {
     );
   }
 
-  async #mark(delivery: LeasedDelivery, outcome: TryOutcome): Promise<void> {
-    const { writer, serverId: by, random } = this.#options;
-    const parts = this.#options.parts();
-    const { id, project_id: projectId, webhook_id: webhookId } = delivery;
-    await writer.within([projectId], async (runner) => {
-      const before = await lockTriedDelivery(
-        runner,
-        { projectId, id, by },
-        parts.context.offsetMs(),
-      );
-      if (before === null) return;
-      const { failures, failing_since: failingSince, rest_until: restUntil } = before;
-      const after = afterTry(outcome, {
-        tries: before.tries,
-        firstTryAt: before.first_try_at,
-        aside: before.aside,
-        endpoint: { failures, failingSince, restUntil },
-        now: before.now,
-        random: random(),
+  /** Marks it, with what else of its webhook ends while the marks before are written. */
+  #mark(ended: Ended): Promise<void> {
+    const { webhook_id: id } = ended.delivery;
+    const open = this.#gathering.get(id);
+    if (open !== undefined) {
+      open.ended.push(ended);
+      return open.marked;
+    }
+    const all = [ended];
+    const marked = (this.#marking.get(id) ?? Promise.resolve()).then(() => {
+      this.#gathering.delete(id);
+      return this.#markAll(all);
+    });
+    this.#gathering.set(id, { ended: all, marked });
+    const over = marked
+      .catch(() => {})
+      .finally(() => {
+        if (this.#marking.get(id) === over) this.#marking.delete(id);
       });
-      const wasDown = failures >= FAILURES_TO_REST;
-      await markDelivery(runner, { id, webhookId, before }, { ...after, outcome, wasDown });
-      if (after.disable === null) return;
-      const row = await disableWebhook(runner, { projectId, id: webhookId }, after.disable);
+    this.#marking.set(id, over);
+    return marked;
+  }
+
+  async #markAll(ended: readonly Ended[]): Promise<void> {
+    try {
+      await this.#writeMarks(ended);
+    } catch (error) {
+      if (ended.length === 1) throw error;
+      // One of them may be at fault: the others are not to be sent again for that.
+      const alone = await Promise.allSettled(ended.map((one) => this.#writeMarks([one])));
+      const fault = alone.find(({ status }) => status === "rejected");
+      if (fault !== undefined) throw error;
+    }
+  }
+
+  async #writeMarks(ended: readonly Ended[]): Promise<void> {
+    const { writer, serverId: by } = this.#options;
+    const parts = this.#options.parts();
+    const [first] = ended;
+    if (first === undefined) return;
+    const { project_id: projectId, webhook_id: webhookId } = first.delivery;
+    const ref = { projectId, webhookId };
+    const ids = ended.map(({ delivery }) => delivery.id);
+    const offsetMs = parts.context.offsetMs();
+    await writer.within([projectId], async (runner) => {
+      const rows = await lockTriedDeliveries(runner, ref, { by, ids, offsetMs });
+      if (rows === null || rows.deliveries.size === 0) return;
+      const { disable, ...marks } = this.#after(rows, ended);
+      await markDeliveries(runner, ref, { ...marks, now: rows.now });
+      if (disable === null) return;
+      const row = await disableWebhook(runner, { projectId, id: webhookId }, disable);
       if (row === null) return;
-      const entry = { type: "webhook.disabled", source: "host", reason: after.disable } as const;
+      const entry = { type: "webhook.disabled", source: "host", reason: disable } as const;
       await recordWebhook(parts, runner, row, { ...entry, origin: houseOrigin("webhooks") });
     });
+  }
+
+  /** What the tries make of their rows and of the endpoint, one after the other. */
+  #after({ endpoint: before, now, deliveries }: TriedRows, ended: readonly Ended[]) {
+    let endpoint = before;
+    let answersAgain = false;
+    let disable: string | null = null;
+    const marks: Marked[] = [];
+    for (const { delivery, outcome } of ended) {
+      const row = deliveries.get(delivery.id);
+      if (row === undefined) continue;
+      const { tries, first_try_at: firstTryAt, aside } = row;
+      const random = this.#options.random();
+      const facts = { tries, firstTryAt, aside, endpoint, now, random };
+      const after = afterTry(outcome, facts);
+      answersAgain ||= outcome.ok && endpoint.failures >= FAILURES_TO_REST;
+      endpoint = after.endpoint;
+      disable ??= after.disable;
+      marks.push({ before: row, after: after.delivery, outcome });
+    }
+    return { marks, endpoint, answersAgain, disable };
   }
 }
