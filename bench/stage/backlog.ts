@@ -1,9 +1,9 @@
 // A backlog made by SQL: copies of a run that the product itself has made, a hundred thousand and
 // more in seconds.
-// Promises: every row that belongs to the run (spec, tags, attempts, dependencies, events) is copied
-// with it under ids of its own, events get their numbers in the project's feed, and the guards of
-// the tables look at each row; so the register still holds afterwards. Whatever columns a table has
-// are copied: a new one needs no change here.
+// Promises: every row that belongs to the run (spec, tags, attempts, dependencies, events) is
+// copied with it under ids of its own, events get their numbers in the project's feed, and the
+// guards of the tables look at each row; so the register still holds afterwards. Whatever columns a
+// table has are copied: a new one needs no change here.
 // Leaves to others: making the run to copy, vacuuming (embedding.ts).
 
 import type { Register } from "./register.ts";

@@ -114,7 +114,7 @@ function SideBySide({ attempts }: AttemptsProps) {
       </div>
       <Table
         name="Two attempts side by side"
-        heads={["", `attempt ${left}`, `attempt ${right} `, "Compared"]}
+        heads={["What", `attempt ${left}`, `attempt ${right} `, "Compared"]}
         rows={compared.map(([name, of]) => {
           const [one, other] = pair.map((attempt) => (attempt === undefined ? dash : of(attempt)));
           return {
