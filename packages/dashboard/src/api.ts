@@ -188,7 +188,8 @@ export function useAction<Given>(action: {
       const asked = action.changes.map((subject) =>
         queries.invalidateQueries({ queryKey: [number, subject] }),
       );
-      await Promise.all(asked);
+      // A dialog closes when the server has done it; a button waits until the screen shows it.
+      if (action.saysRefusals !== true) await Promise.all(asked);
     },
   });
 }

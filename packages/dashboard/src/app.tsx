@@ -3,7 +3,7 @@
 // classes of the component library come from its files, dialogs do not lock scrolling by script.
 // Leaves to others: screens (`screens.tsx`), the frame around them (`shell/`).
 
-import { createTheme, MantineProvider, Modal, Popover, Tooltip } from "@mantine/core";
+import { createTheme, MantineProvider, Modal, Notification, Popover, Tooltip } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { isSignalboxError } from "@signalbox/sdk";
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
@@ -25,6 +25,9 @@ const theme = createTheme({
         // The head of a dialog is no second head of the page.
         attributes: { header: { role: "presentation" } },
       },
+    }),
+    Notification: Notification.extend({
+      defaultProps: { closeButtonProps: { "aria-label": "Close the note" } },
     }),
     Popover: Popover.extend({ defaultProps: { withinPortal: true } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300 } }),

@@ -36,15 +36,13 @@ describe.skipIf(!hasBrowser)("an administrator's dialogs", () => {
           (name) => [`/webhooks/${id}`, name] as const,
         ),
         ["/settings", "New key …"],
-        ["/settings", "Rotate build-7"],
+        ["/settings", "Rotate visitor"],
         ["/settings", "Revoke build-7"],
         ["/settings", "Change retention …"],
         ["/settings", "New project …"],
       ];
       const found: string[] = [];
-      for (const [path, name] of dialogs) {
-        await page.goto(path);
-        await page.getByRole("button", { name, exact: true }).click();
+      const look = async (name: string): Promise<void> => {
         await page.getByRole("dialog").waitFor();
         await page.evaluate(axe.source);
         const said = await page.evaluate<string[]>(violations);
@@ -54,7 +52,17 @@ describe.skipIf(!hasBrowser)("an administrator's dialogs", () => {
         await page.setViewportSize({ width: 360, height: 780 });
         await page.screenshot({ path: picture(`${file.toLowerCase()}-360`) });
         await page.setViewportSize({ width: 1280, height: 720 });
+      };
+      for (const [path, name] of dialogs) {
+        await page.goto(path);
+        await page.getByRole("button", { name, exact: true }).click();
+        await look(name);
       }
+      await page.goto("/settings");
+      await page.getByRole("button", { name: "Rotate host-1", exact: true }).first().click();
+      await page.getByRole("button", { name: "Make the new key", exact: true }).click();
+      await page.getByRole("heading", { name: "Rotate host-1" }).waitFor({ state: "detached" });
+      await look("the secret");
       expect(found).toEqual([]);
       expect(await faults()).toEqual([]);
       await page.context().close();

@@ -176,6 +176,15 @@ describe.skipIf(!hasBrowser)("sessions", () => {
     await stop.focus();
     await page.keyboard.press("Enter");
     expect(await page.getByRole("dialog").count()).toBe(0);
+    const { id } = await stage.client.runs.submit({ agent: "ada" });
+    for (const [path, act] of [
+      ["/", "Pause ada"],
+      ["/runs", "Cancel all that match …"],
+      [`/runs/${id}`, "Kill …"],
+    ] as const) {
+      await page.goto(path);
+      expect([act, await button(act).getAttribute("aria-disabled")]).toEqual([act, "true"]);
+    }
     const refused: string[] = [];
     page.on("response", (response) => {
       if (response.status() === 403) refused.push(response.url());

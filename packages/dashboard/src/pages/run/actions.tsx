@@ -1,11 +1,11 @@
 // The buttons of a run.
-// Promises: only what its state allows is offered; each asks first.
+// Promises: only what its state allows is offered; each asks first, or says which role it needs.
 // Leaves to others: the table of actions (`commands.ts`).
 
-import { Button } from "@mantine/core";
 import type { Run } from "@signalbox/sdk";
 import { useState } from "react";
 import { useAction } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { runTitle } from "../../parts/plain.tsx";
 import { runActions } from "./commands.ts";
@@ -31,7 +31,8 @@ function ActionButton({ action, run }: { readonly action: RunAction; readonly ru
   const isKill = action.name === "kill";
   return (
     <>
-      <Button
+      <ActButton
+        needs="cancel"
         size="xs"
         variant={isKill ? "outline" : "default"}
         color={isKill ? "red" : "blue"}
@@ -39,7 +40,7 @@ function ActionButton({ action, run }: { readonly action: RunAction; readonly ru
         onClick={() => ask(true)}
       >
         {action.label} …
-      </Button>
+      </ActButton>
       {isAsked ? (
         <AskReason
           title={`${action.label} ${runTitle(run)}`}

@@ -3,12 +3,12 @@
 // have ended meanwhile are counted as such; at most 1,000 at a time, eight under way at once.
 // Leaves to others: what a cancel does (server).
 
-import { Button } from "@mantine/core";
 import { isSignalboxError } from "@signalbox/sdk";
 import type { Signalbox } from "@signalbox/sdk";
 import { notifications } from "@mantine/notifications";
 import { useState } from "react";
 import { useAction } from "../../api.ts";
+import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { adviceOn } from "../../parts/advice.ts";
 import { useSignedIn } from "../../session.ts";
@@ -50,15 +50,17 @@ export function BulkBar({ chosen, selected, clear }: BulkBarProps) {
   return (
     <div className="sb-row sb-bulk">
       <span className="sb-num">{selected.size} selected</span>
-      <Button
+      <ActButton
+        needs="cancel"
         size="compact-sm"
         variant="default"
         disabled={selected.size === 0}
         onClick={() => setCounted([...selected])}
       >
         Cancel selected …
-      </Button>
-      <Button
+      </ActButton>
+      <ActButton
+        needs="cancel"
         size="compact-sm"
         variant="default"
         loading={isCounting || cancel.isPending}
@@ -66,7 +68,7 @@ export function BulkBar({ chosen, selected, clear }: BulkBarProps) {
         onClick={() => void count()}
       >
         Cancel all that match …
-      </Button>
+      </ActButton>
       {tally.cancelled + tally.over + tally.refused === 0 ? null : (
         <output className="sb-dim sb-num">
           {tally.cancelled} asked to stop, {tally.over} were over, {tally.refused} refused
