@@ -1,4 +1,4 @@
--- 0010: what lists of runs are read by. Each filter of the list leads to its runs in the order of
+-- 0009: what lists of runs are read by. Each filter of the list leads to its runs in the order of
 -- their ids, newest first, so that a page of a million runs reads a page and not the million.
 -- Indexes on `run` have a price per step (ADR 0008): those here hold a run from the step that
 -- brings it into the state to the one that takes it out, which for ended ones never comes (ADR
