@@ -27,7 +27,7 @@ export function SecretDialog({ title, secret, children, close }: SecretDialogPro
       closeOnEscape={false}
     >
       <div className="sb-stack">
-        <p className="sb-note sb-amber">Shown once: copy it now. The server keeps no copy.</p>
+        <p className="sb-note sb-amber">Shown once: copy it now. It cannot be shown again.</p>
         <Copyable text={secret} what="the secret" />
         <div>{children}</div>
         <div className="sb-row sb-end">
