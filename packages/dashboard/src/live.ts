@@ -117,20 +117,29 @@ function coalesced(pass: (subjects: ReadonlySet<Subject>) => void) {
 type Following = { readonly tell: (told: Told) => void; readonly signal: AbortSignal };
 
 async function followForEver(client: Signalbox, { tell, signal }: Following): Promise<void> {
-  const setLink = (link: Link): void => tell({ link });
+  let last: Link = "connecting";
+  const setLink = (link: Link): void => {
+    // What was asked for while nobody answered has failed.
+    if (link === "live" && last === "away") askAll();
+    last = link;
+    tell({ link });
+  };
   const take = (event: Event): void => {
     const row = stale.find(([beginning]) => event.type.startsWith(beginning));
     if (row !== undefined) tell({ subjects: row[1] });
   };
   // What happened between the tab that followed before and this one is in no stream: ask anew.
-  tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
+  const askAll = (): void => tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
+  askAll();
   let afterFeed: string | null = null;
   while (!signal.aborted) {
     try {
       setLink(afterFeed === null ? "connecting" : "away");
       afterFeed ??= await lastFeed(client);
-      setLink("live");
-      for await (const event of client.events.follow({ afterFeed, signal })) {
+      const onLink = (isUp: boolean): void => setLink(isUp ? "live" : "away");
+      // Events that were removed meanwhile: everything is asked for anew.
+      const way = { signal, onLink, onResync: askAll };
+      for await (const event of client.events.follow({ afterFeed, ...way })) {
         afterFeed = event.feed;
         take(event);
       }

@@ -6,7 +6,7 @@ import type { Signalbox } from "@signalbox/sdk";
 import { Worker } from "@signalbox/sdk/worker";
 import type { Attempt } from "@signalbox/sdk/worker";
 import { corpus, hostile, hostileName, hostileNames, hostileShort } from "./corpus.ts";
-import { longLine, sendable } from "./corpus.ts";
+import { longLine, seenAs, sendable } from "./corpus.ts";
 import { until } from "./fleet.ts";
 import type { Ids } from "./screens.ts";
 
@@ -57,8 +57,9 @@ export async function makeHostileFleet(client: Signalbox): Promise<HostileFleet>
 /** What people and providers say: reasons, evidence, names of keys, addresses of webhooks. */
 async function standing(client: Signalbox): Promise<void> {
   await client.queues.pause(queue, { reason: hostileShort("queue.pause") });
+  // Of what a provider said, the end is kept.
   await client.accounts.exhausted(account, {
-    message: sendable(`${hostile("evidence")} usage limit reached`),
+    message: sendable(`usage limit reached ${corpus.join(" ")} ${seenAs("evidence")}`),
     reason: "quota",
     recovery_in_ms: 3_600_000,
   });
@@ -88,7 +89,7 @@ async function startWorker(client: Signalbox, held: Promise<void>): Promise<Work
     if (does === "fail") throw new Error(hostile("error"));
     if (does === "stay") await held;
     if (does === "ask") await attempt.approval(question);
-    return { field: hostile("output"), line: longLine.slice(0, 900_000) };
+    return { field: hostile("output"), long_line: longLine.slice(0, 900_000) };
   });
   await worker.start();
   return worker;

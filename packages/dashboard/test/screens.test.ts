@@ -7,7 +7,7 @@ import { makeFleet } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
 import { loadAxe, misfits, violations } from "./looks.ts";
 import { screens } from "./screens.ts";
-import { hasBrowser, openPage, openStage, signIn } from "./stage.ts";
+import { hasBrowser, loaded, openPage, openStage, signIn } from "./stage.ts";
 import type { Stage, Watched } from "./stage.ts";
 
 const WIDTHS = [360, 768, 1440, 2560];
@@ -35,13 +35,15 @@ describe.skipIf(!hasBrowser)("screens", () => {
     await loadAxe(page);
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width < 768 ? 780 : 900 });
-      const seen = await misfits(page);
+      const seen: string[] = [];
       if (width === 360 || width === 1440) {
         for (const colorScheme of ["light", "dark"] as const) {
           await page.emulateMedia({ colorScheme });
+          await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
           seen.push(...(await violations(page)).map((one) => `${colorScheme}: ${one}`));
         }
       }
+      seen.push(...(await misfits(page)));
       found.push(...seen.map((one) => `${width}: ${one}`));
     }
     return found;
@@ -59,22 +61,23 @@ describe.skipIf(!hasBrowser)("screens", () => {
   test.each(screens)("$name", async ({ address, ready }) => {
     await page.goto(address(fleet));
     await page.getByText(ready).first().waitFor({ state: "attached" });
-    await page.locator("[aria-label=Loading]").waitFor({ state: "detached" });
+    await loaded(page);
     expect(await look()).toEqual([]);
     expect(await watched.faults()).toEqual([]);
   });
 
   test("would be found: what does not fit, what is cut, what cannot be reached", async () => {
-    await page.evaluate(`document.querySelector("#screen").innerHTML`);
     await page.evaluate(`(() => {
       const make = (text, css, tag = "p") => {
         const one = document.createElement(tag);
         one.textContent = text;
         Object.assign(one.style, css);
         document.querySelector("#screen").append(one);
+        return one;
       };
       const cut = { width: "90px", overflow: "hidden", whiteSpace: "nowrap" };
-      make("a long text that is cut off by its box", cut);
+      const off = make("a long text that is cut off by its box", cut);
+      off.addEventListener("pointerover", (event) => event.stopPropagation());
       make("wide", { width: "4000px" });
       make("covered", { position: "fixed", top: "0", left: "0", zIndex: "1" }, "button");
       make("", { position: "fixed", inset: "0", zIndex: "2" });

@@ -18,12 +18,12 @@ type Row = readonly [
 ];
 
 const agent: readonly HostileField[] = ["agent", "agent.pause", "account", "evidence"];
-const log: readonly HostileField[] = ["title", "line", "message", "tool", "error"];
+const log: readonly HostileField[] = ["title", "line", "message", "tool"];
 
 const rows: readonly Row[] = [
-  ["fleet", "/", "reviewer", agent, ["Pause fixer", "text=Resume"]],
+  ["fleet", "/", "reviewer", agent, ["Pause fixer", "Resume"]],
   ["runs", "/runs", "Archive thread 40", ["title", "agent", "queue", "error"]],
-  ["run-log", "/runs/{live}", "14 files changed", log, ["Kill …", "text=cancelled"]],
+  ["run-log", "/runs/{live}", "14 files changed", log, ["Kill …", "cancelled"]],
   ["run-attempts", "/runs/{failed}?tab=attempts", "conflicts", ["runtime", "error"]],
   ["run-pending", "/runs/{pending}", "Timeline", ["title"]],
   ["run-usage", "/runs/{completed}?tab=usage", "opus-5", ["model"]],

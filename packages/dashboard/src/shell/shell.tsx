@@ -6,7 +6,9 @@
 import { Outlet } from "@tanstack/react-router";
 import { useState } from "react";
 import { useLive } from "../live.ts";
+import { AwayNote } from "./away.tsx";
 import { Keys, useKeys } from "./keys.tsx";
+import { useWholeText } from "./whole-text.ts";
 import { Navigation } from "./navigation.tsx";
 import { Palette } from "./palette.tsx";
 import { StoppedNote } from "./stop.tsx";
@@ -17,6 +19,7 @@ export function Shell() {
   const [areKeysShown, showKeys] = useState(false);
   const [isStopAsked, askStop] = useState(false);
   useKeys(() => showKeys(true));
+  useWholeText();
   return (
     <div className="sb-shell">
       <a href="#screen" className="sb-skip">
@@ -25,6 +28,7 @@ export function Shell() {
       <TopBar link={link} stop={{ isAsked: isStopAsked, ask: askStop }} />
       <Navigation />
       <main id="screen" className="sb-screen" tabIndex={-1}>
+        <AwayNote link={link} />
         <StoppedNote />
         <Outlet />
       </main>

@@ -4,6 +4,7 @@
 
 import { Button, NativeSelect } from "@mantine/core";
 import type { Link } from "../live.ts";
+import { plain } from "../parts/plain.tsx";
 import { changeProject, signOut, useSignedIn } from "../session.ts";
 import { openPalette } from "./palette.tsx";
 import { StopButton } from "./stop.tsx";
@@ -46,13 +47,13 @@ export function TopBar({ link, stop }: TopBarProps) {
 
 function ProjectChoice() {
   const { project, projects } = useSignedIn();
-  if (projects.length < 2) return <strong className="sb-clip">{project.name}</strong>;
+  if (projects.length < 2) return <strong className="sb-clip">{plain(project.name)}</strong>;
   return (
     <NativeSelect
       size="xs"
       aria-label="Project"
       value={project.name}
-      data={projects.map(({ name }) => name)}
+      data={projects.map(({ name }) => ({ value: name, label: plain(name) }))}
       onChange={(event) => void changeProject(event.currentTarget.value)}
     />
   );

@@ -9,7 +9,7 @@ import { useState } from "react";
 import { useAction } from "../../api.ts";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go, RunLink } from "../../parts/go.tsx";
-import { Plain, runTitle } from "../../parts/plain.tsx";
+import { Plain, plain, runTitle } from "../../parts/plain.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { agentLooks, runLooks } from "../../parts/states.ts";
 import { UsageBar } from "../../parts/usage-bar.tsx";
@@ -29,7 +29,7 @@ const MOST_RUNS = 3;
 export function AgentCard({ agent, limits, allowances, runs }: AgentCardProps) {
   const limit = agent.max_concurrent === null ? "" : ` of ${agent.max_concurrent}`;
   return (
-    <li className="sb-card" data-item tabIndex={-1} aria-label={agent.name}>
+    <li className="sb-card" data-item tabIndex={-1} aria-label={plain(agent.name)}>
       <div className="sb-row sb-between">
         <h2 className="sb-clip">
           <Go to="/runs" search={{ agent: agent.name }}>
@@ -118,14 +118,14 @@ function Until({ at }: { readonly at: string | null }) {
 
 function PauseButton({ agent }: { readonly agent: Agent }) {
   const [isAsked, ask] = useState(false);
-  const { name } = agent;
+  const name = plain(agent.name);
   const pause = useAction<{ reason: string }>({
-    act: (client, given) => client.agents.pause(name, given),
+    act: (client, given) => client.agents.pause(agent.name, given),
     changes: ["agents", "run"],
     done: () => `${name} is paused`,
   });
   const resume = useAction<null>({
-    act: (client) => client.agents.resume(name),
+    act: (client) => client.agents.resume(agent.name),
     changes: ["agents", "run"],
     done: () => `${name} may claim again`,
   });
