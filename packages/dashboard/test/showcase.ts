@@ -20,6 +20,7 @@ const hosts: Readonly<Record<string, string>> = {
   "release-notes": "build-8.local",
   researcher: "lab-2.local",
   deployer: "gate-1.local",
+  translator: "lab-2.local",
 };
 
 /** Agent, what it is called, what becomes of it, queue. */
@@ -85,7 +86,7 @@ export async function makeShowcase(client: Signalbox): Promise<Showcase> {
   await client.queues.pause("archive", { reason: "the storage moves to another rack" });
   const of = (title: string): string => ids[title] ?? "";
   const live = of("Review pull request 1042");
-  await until(client, live, ({ last_seq: seq }) => Number(seq) > 30);
+  await until(client, live, ({ last_seq: seq }) => Number(seq) >= 28);
   await until(client, of(plan.at(-1)?.[1] ?? ""), ({ state }) => state === "waiting_approval");
   const end = async (): Promise<void> => {
     letGo();

@@ -1,5 +1,6 @@
 // The top bar: which project, whether the page is live, the palette, the theme, and the stop.
-// Promises: the emergency stop is on every screen, in the same place; leaving forgets the key.
+// Promises: the emergency stop is on every screen, in the same place; leaving forgets the key; on
+// small screens what has no room is in the palette.
 // Leaves to others: the stop itself (`stop.tsx`), the palette (`palette.tsx`).
 
 import { Button, NativeSelect } from "@mantine/core";
@@ -33,11 +34,14 @@ export function TopBar({ link, stop }: TopBarProps) {
         {word}
       </output>
       <span className="sb-grow" />
-      <Button variant="default" size="xs" className="sb-wide" onClick={openPalette}>
-        Go to or do … <kbd className="sb-kbd">Ctrl K</kbd>
+      <Button variant="default" size="xs" onClick={openPalette}>
+        <span className="sb-wide">
+          Go to or do … <kbd className="sb-kbd">Ctrl K</kbd>
+        </span>
+        <span className="sb-narrow">Menu …</span>
       </Button>
       <ThemeButton />
-      <Button variant="default" size="xs" onClick={signOut}>
+      <Button variant="default" size="xs" className="sb-wide" onClick={signOut}>
         Sign out
       </Button>
       <StopButton {...stop} />

@@ -31,17 +31,26 @@ export function AccountsPage() {
               Agents that share a provider account rest and wake together when it is named.
             </Empty>
           ) : (
-            <div className="sb-stack">
-              {accounts.map((account) => (
+            <>
+              {accounts.filter(isLimited).map((account) => (
                 <OneAccount key={account.id} account={account} />
               ))}
-            </div>
+              <div className="sb-board">
+                {accounts
+                  .filter((account) => !isLimited(account))
+                  .map((account) => (
+                    <OneAccount key={account.id} account={account} />
+                  ))}
+              </div>
+            </>
           )
         }
       </Show>
     </Page>
   );
 }
+
+const isLimited = ({ exhaustions }: Account): boolean => exhaustions.length > 0;
 
 function OneAccount({ account }: { readonly account: Account }) {
   const { provider, agents, exhaustions } = account;

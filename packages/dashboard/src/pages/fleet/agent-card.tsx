@@ -27,6 +27,8 @@ type AgentCardProps = {
 const MOST_RUNS = 3;
 
 export function AgentCard({ agent, limits, allowances, runs }: AgentCardProps) {
+  // Live runs and limits stand below in full, and change while the state stays.
+  const says = runs.length > 0 || limits.length > 0 ? null : agent.status_reason;
   const limit = agent.max_concurrent === null ? "" : ` of ${agent.max_concurrent}`;
   return (
     <li className="sb-card" data-item tabIndex={-1} aria-label={plain(agent.name)}>
@@ -42,8 +44,7 @@ export function AgentCard({ agent, limits, allowances, runs }: AgentCardProps) {
         </div>
       </div>
       <p className="sb-dim sb-small">
-        {agent.status_reason === null ? "" : <Plain text={`${agent.status_reason} · `} />}since{" "}
-        <When at={agent.status_since} />
+        {says === null ? "" : <Plain text={`${says} · `} />}since <When at={agent.status_since} />
       </p>
       {agent.paused_at === null ? null : (
         <p className="sb-note sb-amber">
