@@ -1,5 +1,6 @@
 // A short table: heads, rows, figures aligned to the right.
-// Promises: scrolls sideways in its own box on small screens; rows can be walked with j and k.
+// Promises: on small screens each row stands as a list of heads and values, and is a row of a table
+// to screen readers all the same; rows can be walked with j and k.
 // Leaves to others: lists of any length (`pages/runs/run-table.tsx`).
 
 import type { ReactNode } from "react";
@@ -16,11 +17,11 @@ export function Table({ name, heads, figures = [], rows }: TableProps) {
   const look = (n: number): string | undefined => (figures.includes(n) ? "sb-figure" : undefined);
   return (
     <div className="sb-short-table" tabIndex={0} role="region" aria-label={name}>
-      <table>
+      <table role="table">
         <thead>
-          <tr>
+          <tr role="row">
             {heads.map((head, n) => (
-              <th key={head} scope="col" className={look(n)}>
+              <th key={head} scope="col" role="columnheader" className={look(n)}>
                 {head}
               </th>
             ))}
@@ -28,9 +29,9 @@ export function Table({ name, heads, figures = [], rows }: TableProps) {
         </thead>
         <tbody>
           {rows.map(({ key, cells }) => (
-            <tr key={key} data-item tabIndex={-1}>
+            <tr key={key} role="row" data-item tabIndex={-1}>
               {cells.map((cell, n) => (
-                <td key={heads[n]} className={look(n)}>
+                <td key={heads[n]} role="cell" data-head={heads[n]} className={look(n)}>
                   {cell}
                 </td>
               ))}
