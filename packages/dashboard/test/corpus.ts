@@ -78,7 +78,8 @@ export const seenAs = (field: HostileField): string => `[${field}] ${markup[0]}`
 export const hostile = (field: HostileField): string => `${seenAs(field)} ${corpus.join(" ")}`;
 
 /** Without NUL and halves of pairs, which the server refuses from people (workers' it replaces). */
-export const sendable = (text: string): string => text.replaceAll(/\u0000|\p{Cs}/gu, "");
+export const sendable = (text: string): string =>
+  text.replaceAll("\u0000", "").replaceAll(/\p{Cs}/gu, "");
 
 /** The same for reasons and titles, which have up to 500 characters. */
 export const hostileShort = (field: HostileField): string =>

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { seenAs } from "./corpus.ts";
+import { hostileShort, seenAs } from "./corpus.ts";
 import { makeHostileFleet } from "./hostile-fleet.ts";
 import type { HostileFleet } from "./hostile-fleet.ts";
 import { misfits } from "./looks.ts";
@@ -48,6 +48,15 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
     await stage?.close();
   });
 
+  /** Nothing of it ran, nothing of it became an element, nothing of it turns what stands around. */
+  const isText = async (): Promise<void> => {
+    expect(raw.exec(await page.evaluate<string>(wholeText))).toBeNull();
+    expect(await page.locator(made).count()).toBe(0);
+    expect(await page.evaluate("window.__canary ?? null")).toBeNull();
+    expect(await watched.faults()).toEqual([]);
+    expect(reports).toEqual([]);
+  };
+
   test.each(screens)("is text on $name", async ({ address, shows }) => {
     await page.goto(address(fleet.ids));
     await page.locator("#screen h1").waitFor();
@@ -59,15 +68,45 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
     for (const one of await page.locator("#screen details:not([open]) > summary").all()) {
       if (await one.isVisible()) await one.click();
     }
-    expect(raw.exec(await page.evaluate<string>(wholeText))).toBeNull();
-    expect(await page.locator(made).count()).toBe(0);
     await page.mouse.move(700, 400);
-    expect(await page.evaluate("window.__canary ?? null")).toBeNull();
     expect(await page.title()).toMatch(/ · Signalbox$/);
     const wide = (await misfits(page)).filter((one) => one.startsWith("page is"));
     expect(wide).toEqual([]);
-    expect(await watched.faults()).toEqual([]);
-    expect(reports).toEqual([]);
+    await isText();
+  });
+
+  test("is text in dialogs, in what is said when it is done, and in the palette", async () => {
+    await page.goto("/");
+    await loaded(page);
+    const dialog = page.getByRole("dialog");
+    await page.getByRole("button", { name: /^Resume/ }).click();
+    await page.getByText("may claim again").waitFor();
+    await isText();
+    await page
+      .getByRole("button", { name: /^Pause \[agent\]/ })
+      .first()
+      .click();
+    await dialog.getByRole("heading").waitFor();
+    await isText();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await page.keyboard.press("Control+k");
+    await page.getByPlaceholder("Screen, agent, run_…, action").fill("[agent]");
+    await page
+      .getByText(`Runs of ${seenAs("agent")}`)
+      .first()
+      .waitFor();
+    await isText();
+    await page.keyboard.press("Escape");
+  });
+
+  test("is text in the filters of an address, and above every screen of a stopped project", async () => {
+    await stage.client.projects.stop({ reason: hostileShort("project.stop") });
+    await page.goto(`/runs?agent=${encodeURIComponent(seenAs("agent"))}&tag=%3Csvg%20onload%3D`);
+    await loaded(page);
+    await page.getByText(seenAs("project.stop")).waitFor();
+    await isText();
+    await stage.client.projects.resume({ reason: hostileShort("audit.reason") });
   });
 
   test("shows what cannot be seen, and cuts long lines until asked", async () => {
