@@ -32,7 +32,7 @@ export function Table({ name, heads, figures = [], rows }: TableProps) {
             <tr key={key} role="row" data-item tabIndex={-1}>
               {cells.map((cell, n) => (
                 <td key={heads[n]} role="cell" data-head={heads[n]} className={look(n)}>
-                  {cell}
+                  <div>{cell}</div>
                 </td>
               ))}
             </tr>
