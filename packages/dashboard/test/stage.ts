@@ -90,6 +90,11 @@ export async function openPage(
   page.setDefaultTimeout(15_000);
   const thrown: string[] = [];
   page.on("pageerror", (error) => thrown.push(`thrown: ${error.message}`));
+  page.on("console", (message) => {
+    // A refusal or a server that is away is the browser's to note, and the page's to say.
+    const isNoted = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isNoted) thrown.push(`console: ${message.text()}`);
+  });
   page.on("dialog", (dialog) => {
     thrown.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
