@@ -1,7 +1,7 @@
 // `npm run pictures`: a picture of every screen, in both themes and at four widths.
 // `npm run pictures -- keep fleet-light-1440 …` copies the named ones into docs/pictures.
-// Promises: taking writes to test-results/pictures alone (git ignores it), or to SIGNALBOX_PICTURES;
-// a picture for docs/pictures is a PNG of less than 300 kB, or nothing is copied.
+// Promises: taking writes to test-results/pictures alone, which git ignores, or to the folder that
+// SIGNALBOX_PICTURES names; what goes into docs/pictures has less than 300 kB, or nothing is copied.
 // Leaves to others: what is on the pictures (packages/dashboard/test/pictures.test.ts), which ones
 // the documents show.
 

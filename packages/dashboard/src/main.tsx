@@ -8,6 +8,7 @@ import "@mantine/spotlight/styles.css";
 import "./tokens.css";
 import "./shell.css";
 import "./parts.css";
+import "./tables.css";
 import "./pages.css";
 
 import { createRoot } from "react-dom/client";

@@ -28,7 +28,7 @@ const turned = [
   "\uD800 half \uDC00",
 ];
 
-/** Terminal sequences, a line that overwrites itself, backspaces, NUL and those that look like it. */
+/** Terminal sequences, a line that overwrites itself, backspaces, NUL and what looks like it. */
 const controls = [
   "\u001B[2J\u001B[31m\u001B]8;;https://evil.example\u0007here\u001B]8;;\u0007 gone\rover",
   "safe\b\b\b\bevil \u0000 ␀ \\u0000 %00 \u007F\u0085",

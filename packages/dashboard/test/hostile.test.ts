@@ -22,8 +22,8 @@ const wholeText = `[document.querySelector("#root").textContent,
 const raw = /[\u202A-\u202E\u2066-\u2069\u200B-\u200F\uFEFF]|(?![\n\t])\p{Cc}|\p{Cs}/u;
 
 /** Elements and attributes that only markup made by agents could have brought. */
-const made = `#root :is(img:not(.sb-brand img), script, iframe, object, style, b, [onerror], [onload],
-  [onmouseover], [href^="javascript:" i], [href^="data:" i], [src^="x"])`;
+const made = `#root :is(img:not(.sb-brand img), script, iframe, object, style, b, [onerror],
+  [onload], [onmouseover], [href^="javascript:" i], [href^="data:" i], [src^="x"])`;
 
 // There is no screen without a browser.
 describe.skipIf(!hasBrowser)("hostile text", () => {
@@ -100,7 +100,7 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
     await page.keyboard.press("Escape");
   });
 
-  test("is text in the filters of an address, and above every screen of a stopped project", async () => {
+  test("is text in the filters of an address, and above a stopped project", async () => {
     await stage.client.projects.stop({ reason: hostileShort("project.stop") });
     await page.goto(`/runs?agent=${encodeURIComponent(seenAs("agent"))}&tag=%3Csvg%20onload%3D`);
     await loaded(page);
@@ -137,7 +137,7 @@ describe.skipIf(!hasBrowser)("hostile text", () => {
       await page.locator("#screen h1").waitFor();
     });
 
-    test("markup made into elements breaks the policy and is told, also to the listener", async () => {
+    test("markup made into elements breaks the policy, and the listener is told", async () => {
       const make = `(() => {
         const image = document.createElement("img");
         document.querySelector("#screen").append(image);

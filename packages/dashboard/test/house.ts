@@ -16,11 +16,11 @@ import { openBuilt } from "./stage.ts";
 
 const origin = { actor: "test", requestId: "test", traceparent: null };
 
-export type Tenant = { readonly name: string; readonly key: string; readonly client: Signalbox };
+export type Neighbour = { readonly name: string; readonly key: string; readonly client: Signalbox };
 
 export type House = {
   readonly url: string;
-  readonly tenants: readonly [Tenant, Tenant];
+  readonly neighbours: readonly [Neighbour, Neighbour];
   readonly down: () => Promise<void>;
   readonly up: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -45,7 +45,7 @@ export async function openHouse(): Promise<House> {
   };
   await up();
   const url = `http://127.0.0.1:${port}`;
-  const tenant = async (name: string): Promise<Tenant> => {
+  const neighbour = async (name: string): Promise<Neighbour> => {
     if (engine === null) throw new Error("the house is down");
     const project = must(await engine.createProject(name, origin));
     const of = fromTypeId("prj", project.id) ?? "";
@@ -53,10 +53,10 @@ export async function openHouse(): Promise<House> {
     const { key } = must(await engine.createKey(of, { ...wanted, roles: ["admin"] }, origin));
     return { name, key, client: new Signalbox({ url, key }) };
   };
-  const tenants = [await tenant("harbour"), await tenant("orchard")] as const;
+  const neighbours = [await neighbour("harbour"), await neighbour("orchard")] as const;
   const close = async (): Promise<void> => {
     await down();
     await database.drop();
   };
-  return { url, tenants: [tenants[0], tenants[1]], down, up, close };
+  return { url, neighbours: [neighbours[0], neighbours[1]], down, up, close };
 }

@@ -41,7 +41,7 @@ describe.skipIf(!hasBrowser)("a page and the world around it", () => {
 
   /** A run under way, and how to say something in it. */
   const running = async () => {
-    const [{ client }] = house.tenants;
+    const [{ client }] = house.neighbours;
     let letGo = (): void => {};
     const held = new Promise<void>((resolve) => (letGo = resolve));
     let begin = (_attempt: Attempt): void => {};
@@ -65,11 +65,11 @@ describe.skipIf(!hasBrowser)("a page and the world around it", () => {
 
   test("a restart in the middle: the page goes on by itself, nothing lost or twice", async () => {
     const { id, attempt, end, client } = await running();
-    await signInWith(house.tenants[0].key, page, `/runs/${id}`);
+    await signInWith(house.neighbours[0].key, page, `/runs/${id}`);
     await attempt.log("said before");
     await page.getByText("said before").waitFor();
     const other = await page.context().newPage();
-    await signInWith(house.tenants[0].key, other, "/runs");
+    await signInWith(house.neighbours[0].key, other, "/runs");
     await other.getByText("Long one").waitFor();
 
     await house.down();
@@ -98,7 +98,7 @@ describe.skipIf(!hasBrowser)("a page and the world around it", () => {
   });
 
   test("a server that is away says so on every screen, and what was seen stays", async () => {
-    await signInWith(house.tenants[0].key, page, "/runs");
+    await signInWith(house.neighbours[0].key, page, "/runs");
     await loaded(page);
     await live(page).waitFor();
     await house.down();
@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)("a page and the world around it", () => {
   });
 
   test("two projects side by side see their own, at first and live", async () => {
-    const [harbour, orchard] = house.tenants;
+    const [harbour, orchard] = house.neighbours;
     const next = await openPage({ browser, url: house.url }, { reducedMotion: "reduce" });
     await harbour.client.runs.submit({ metadata: { title: "Only of the harbour" } });
     await orchard.client.runs.submit({ metadata: { title: "Only of the orchard" } });
@@ -137,7 +137,7 @@ describe.skipIf(!hasBrowser)("a page and the world around it", () => {
   });
 
   test("a key that is revoked in the middle opens nothing more, and the page says so", async () => {
-    const [{ client }] = house.tenants;
+    const [{ client }] = house.neighbours;
     const made = await client.keys.create({ name: "for an hour", roles: ["operator"] });
     await signInWith(made.key, page, "/runs");
     await loaded(page);

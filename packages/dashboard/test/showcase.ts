@@ -1,7 +1,7 @@
 // The fleet of the pictures: eight agents of a software house on an ordinary afternoon, so that
 // every screen shows what it is for.
 // Promises: made through the SDK alone, by workers that really claim, work, fail and wait.
-// Leaves to others: the pictures (`pictures.test.ts`), the limits and accounts (below, all of them).
+// Leaves to others: taking the pictures (`pictures.test.ts`).
 
 import type { JsonObject, Signalbox } from "@signalbox/sdk";
 import { Worker } from "@signalbox/sdk/worker";

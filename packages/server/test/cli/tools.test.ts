@@ -116,7 +116,7 @@ test("the demo: a dozen runs, one worker killed, every figure from the register"
   expect(await readdir(sandbox.folder)).toEqual([]); // it leaves nothing behind
 });
 
-test("the demo stays when it is asked to: its dashboard, its fleet, and SIGTERM ends it", async () => {
+test("the demo stays when asked to: its dashboard, its fleet, and SIGTERM ends it", async () => {
   const demo = sandbox.start(["demo", "--stay"]);
   await demo.says(/login#sbl_\S+\n/, 90_000);
   const [, origin = ""] = /Its dashboard .*\n +(http:\S+)\/login#sbl_/.exec(demo.said()) ?? [];
