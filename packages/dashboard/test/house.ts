@@ -3,7 +3,6 @@
 // Promises: nothing of a former life is left in memory; `close` takes the database with it.
 // Leaves to others: the browser (`stage.ts`), what happens meanwhile (the tests).
 
-import type { FastifyInstance } from "fastify";
 import { Signalbox } from "@signalbox/sdk";
 import { startEngine } from "../../server/src/engine/engine.ts";
 import type { RunningEngine } from "../../server/src/engine/engine.ts";
@@ -30,7 +29,7 @@ export async function openHouse(): Promise<House> {
   const database = await freshDatabase();
   const { connection } = database;
   let engine: RunningEngine | null = null;
-  let app: FastifyInstance | null = null;
+  let app: ReturnType<typeof createHttp> | null = null;
   let port = 0;
   const up = async (): Promise<void> => {
     engine = await startEngine({ connection, version: "1.2.3" });
