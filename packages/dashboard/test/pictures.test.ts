@@ -1,27 +1,24 @@
 // Pictures of every screen, in both themes and at four widths, to be looked at: `npm run pictures`.
-// They go to test-results/pictures, or to the folder named by SIGNALBOX_PICTURES.
+// They go to the folder named by SIGNALBOX_PICTURES; without it none is taken.
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { screens } from "./screens.ts";
 import { makeShowcase } from "./showcase.ts";
 import type { Showcase } from "./showcase.ts";
-import { hasBrowser, loaded, openPage, openStage, signIn } from "./stage.ts";
+import { hasBrowser, loaded, openPage, openStage, picture, signIn } from "./stage.ts";
 import type { Stage, Watched } from "./stage.ts";
 
 const WIDTHS = [360, 768, 1440, 2560];
-const folder = process.env["SIGNALBOX_PICTURES"] ?? "";
+const isWanted = process.env["SIGNALBOX_PICTURES"] !== undefined;
 
 // Pictures prove nothing by themselves; they are taken when somebody wants to look at them.
-describe.skipIf(!hasBrowser || folder === "")("pictures", () => {
+describe.skipIf(!hasBrowser || !isWanted)("pictures", () => {
   let stage: Stage;
   let fleet: Showcase;
   let watched: Watched;
   let page: Page;
   beforeAll(async () => {
-    mkdirSync(folder, { recursive: true });
     stage = await openStage();
     fleet = await makeShowcase(stage.client);
     watched = await openPage(stage, { reducedMotion: "reduce" });
@@ -42,7 +39,7 @@ describe.skipIf(!hasBrowser || folder === "")("pictures", () => {
         await page.evaluate(
           "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
         );
-        await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`) });
+        await page.screenshot({ path: picture(`${name}-${colorScheme}-${width}`) });
       }
     }
     await page.setViewportSize({ width: 1440, height: 900 });

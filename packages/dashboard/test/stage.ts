@@ -4,7 +4,7 @@
 // browser says so aloud, once, and the tests that need one do not run.
 // Leaves to others: what is asserted.
 
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Signalbox } from "@signalbox/sdk";
@@ -18,6 +18,7 @@ import type { Scene } from "../../server/test/http/scene.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const built = join(root, "packages/server/dist/dashboard");
+const pictures = process.env["SIGNALBOX_PICTURES"] ?? join(root, "test-results/pictures");
 
 const executablePath = [process.env["CHROMIUM"] ?? "", "/usr/bin/chromium"].find(
   (path) => path !== "" && existsSync(path),
@@ -132,4 +133,10 @@ export async function loaded(page: Page): Promise<void> {
   await expect
     .poll(() => page.locator("[aria-label=Loading]").count(), { timeout: 15_000 })
     .toBe(0);
+}
+
+/** Where a picture of this name goes. */
+export function picture(name: string): string {
+  mkdirSync(pictures, { recursive: true });
+  return join(pictures, `${name}.png`);
 }
