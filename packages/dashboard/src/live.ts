@@ -192,12 +192,19 @@ function coalesced(pass: (subjects: ReadonlySet<Subject>) => Promise<void>, ever
 type Following = { readonly tell: (told: Told) => void; readonly signal: AbortSignal };
 
 async function followForEver(client: Signalbox, { tell, signal }: Following): Promise<void> {
-  const setLink = (link: Link): void => tell({ link });
+  let last: Link = "connecting";
+  const setLink = (link: Link): void => {
+    // What was asked for while nobody answered has failed.
+    if (link === "live" && last === "away") askAll();
+    last = link;
+    tell({ link });
+  };
   const take = (event: Event): void => {
     const subjects = staleAfter(event);
     if (subjects.length > 0) tell({ subjects });
     if (isNews(event)) tell({ news: event });
   };
+  const askAll = (): void => tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
   let afterFeed: string | null = null;
   while (!signal.aborted) {
     try {
@@ -205,10 +212,12 @@ async function followForEver(client: Signalbox, { tell, signal }: Following): Pr
       if (afterFeed === null) {
         afterFeed = await lastFeed(client);
         // What happened up to this number since somebody followed last is in no stream.
-        tell({ subjects: stale.flatMap(([, subjects]) => subjects) });
+        askAll();
       }
-      setLink("live");
-      for await (const event of client.events.follow({ afterFeed, signal })) {
+      const onLink = (isUp: boolean): void => setLink(isUp ? "live" : "away");
+      // Events that were removed meanwhile: everything is asked for anew.
+      const way = { signal, onLink, onResync: askAll };
+      for await (const event of client.events.follow({ afterFeed, ...way })) {
         afterFeed = event.feed;
         take(event);
       }

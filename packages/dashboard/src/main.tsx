@@ -9,6 +9,7 @@ import "@mantine/spotlight/styles.css";
 import "./tokens.css";
 import "./shell.css";
 import "./parts.css";
+import "./tables.css";
 import "./pages.css";
 import "./admin.css";
 import "./inbox.css";

@@ -153,7 +153,12 @@ async function limits(client: Signalbox): Promise<void> {
   });
 }
 
-async function until(client: Signalbox, id: string, isWanted: (run: Run) => boolean) {
+/** Waits until a run is as wanted, at most 20 s. */
+export async function until(
+  client: Signalbox,
+  id: string,
+  isWanted: (run: Run) => boolean,
+): Promise<void> {
   const end = performance.now() + 20_000;
   for (;;) {
     const run = await client.runs.get(id);

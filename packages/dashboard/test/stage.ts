@@ -10,13 +10,15 @@ import { fileURLToPath } from "node:url";
 import { Signalbox } from "@signalbox/sdk";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { expect } from "vitest";
 import { openDashboard } from "../../server/src/http/dashboard.ts";
+import type { Dashboard } from "../../server/src/http/dashboard.ts";
 import { openScene } from "../../server/test/http/scene.ts";
 import type { Scene } from "../../server/test/http/scene.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const built = join(root, "packages/server/dist/dashboard");
-const results = join(root, "test-results/dashboard");
+const pictures = process.env["SIGNALBOX_PICTURES"] ?? join(root, "test-results/pictures");
 
 const executablePath = [process.env["CHROMIUM"] ?? "", "/usr/bin/chromium"].find(
   (path) => path !== "" && existsSync(path),
@@ -36,12 +38,16 @@ export type Stage = {
   readonly close: () => Promise<void>;
 };
 
-export async function openStage(): Promise<Stage> {
+/** The built dashboard, as the server hands it out. */
+export function openBuilt(): Dashboard {
   const dashboard = openDashboard(built);
   if (dashboard === null) throw new Error("the dashboard is not built: npm run build");
-  const scene = await openScene({ dashboard, checkResponses: false });
-  const url = await scene.app.listen({ host: "127.0.0.1", port: 0 });
-  const browser = await chromium.launch({
+  return dashboard;
+}
+
+/** Debian's Chromium: one per test file, a context per test. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath }),
     args: [
       "--no-sandbox",
@@ -50,6 +56,12 @@ export async function openStage(): Promise<Stage> {
       "--disable-dev-shm-usage",
     ],
   });
+}
+
+export async function openStage(): Promise<Stage> {
+  const scene = await openScene({ dashboard: openBuilt(), checkResponses: false });
+  const url = await scene.app.listen({ host: "127.0.0.1", port: 0 });
+  const browser = await openBrowser();
   const client = new Signalbox({ url, key: scene.keys.admin });
   const close = async (): Promise<void> => {
     await browser.close();
@@ -70,7 +82,7 @@ const listener = `
 `;
 
 export async function openPage(
-  { browser, url }: Stage,
+  { browser, url }: Pick<Stage, "browser" | "url">,
   options: BrowserContextOptions = {},
 ): Promise<Watched> {
   const context = await browser.newContext({ baseURL: url, ...options });
@@ -78,6 +90,11 @@ export async function openPage(
   page.setDefaultTimeout(15_000);
   const thrown: string[] = [];
   page.on("pageerror", (error) => thrown.push(`thrown: ${error.message}`));
+  page.on("console", (message) => {
+    // A refusal or a server that is away is the browser's to note, and the page's to say.
+    const isNoted = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isNoted) thrown.push(`console: ${message.text()}`);
+  });
   page.on("dialog", (dialog) => {
     thrown.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
@@ -98,11 +115,15 @@ export async function openPage(
 
 /** Signs in by pasting a key, the administrator's unless said otherwise. */
 export async function signIn(
-  { scene }: Stage,
+  { scene }: Pick<Stage, "scene">,
   page: Page,
   path = "/",
   key: string = scene.keys.admin,
 ): Promise<void> {
+  await signInWith(key, page, path);
+}
+
+export async function signInWith(key: string, page: Page, path = "/"): Promise<void> {
   await page.goto("/");
   await page.getByRole("textbox", { name: "Key" }).fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -110,8 +131,16 @@ export async function signIn(
   if (path !== "/") await page.goto(path);
 }
 
+/** Nothing of the screen is still being asked for. */
+export async function loaded(page: Page): Promise<void> {
+  await page.locator("#screen h1").waitFor();
+  await expect
+    .poll(() => page.locator("[aria-label=Loading]").count(), { timeout: 15_000 })
+    .toBe(0);
+}
+
 /** Where a picture of this name goes. */
 export function picture(name: string): string {
-  mkdirSync(results, { recursive: true });
-  return join(results, `${name}.png`);
+  mkdirSync(pictures, { recursive: true });
+  return join(pictures, `${name}.png`);
 }

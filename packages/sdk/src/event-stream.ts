@@ -23,6 +23,8 @@ export type FollowOptions = {
   patienceMs?: number;
   /** Longest wait between two tries. Default 5,000 ms. */
   longestWaitMs?: number;
+  /** Told at each connection (true) and at its end (false), also when a try failed. */
+  onLink?: ((isConnected: boolean) => void) | undefined;
 };
 
 const CONNECT_MS = 10_000;
@@ -56,6 +58,7 @@ export async function* follow(http: Http, options: FollowOptions): AsyncGenerato
       if (!isSignalboxError(error) || !isRetryable(error)) throw error;
       fault = error;
     }
+    options.onLink?.(false);
     const now = performance.now();
     if (now - connectedAt > GOOD_AFTER_MS && place.connected) {
       failures = 0;
@@ -89,6 +92,7 @@ async function* oneConnection(
   try {
     if (reader === undefined || !isEventStream(response)) throw notAStream(path, response);
     place.connected = true;
+    options.onLink?.(true);
     const parser = new SseParser(place.lastEventId);
     for (;;) {
       deadline.restart(IDLE_MS);

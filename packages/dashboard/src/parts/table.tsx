@@ -1,6 +1,6 @@
 // A short table: heads, rows, figures aligned to the right.
-// Promises: scrolls sideways in its own box on small screens, or folds; rows can be walked with j
-// and k.
+// Promises: on small screens each row stands as a list of heads and values, and is a row of a table
+// to screen readers all the same; rows can be walked with j and k.
 // Leaves to others: lists of any length (`pages/runs/run-table.tsx`).
 
 import type { ReactNode } from "react";
@@ -10,25 +10,18 @@ type TableProps = {
   readonly heads: readonly string[];
   /** Columns that hold figures. */
   readonly figures?: readonly number[];
-  /** On small screens each row stands on its own, with the heads beside its cells. */
-  readonly folds?: boolean;
   readonly rows: readonly { readonly key: string; readonly cells: readonly ReactNode[] }[];
 };
 
-export function Table({ name, heads, figures = [], folds = false, rows }: TableProps) {
+export function Table({ name, heads, figures = [], rows }: TableProps) {
   const look = (n: number): string | undefined => (figures.includes(n) ? "sb-figure" : undefined);
   return (
-    <div
-      className={folds ? "sb-short-table sb-folds" : "sb-short-table"}
-      tabIndex={0}
-      role="region"
-      aria-label={name}
-    >
-      <table>
+    <div className="sb-short-table" tabIndex={0} role="region" aria-label={name}>
+      <table role="table">
         <thead>
-          <tr>
+          <tr role="row">
             {heads.map((head, n) => (
-              <th key={head} scope="col" className={look(n)}>
+              <th key={head} scope="col" role="columnheader" className={look(n)}>
                 {head}
               </th>
             ))}
@@ -36,10 +29,10 @@ export function Table({ name, heads, figures = [], folds = false, rows }: TableP
         </thead>
         <tbody>
           {rows.map(({ key, cells }) => (
-            <tr key={key} data-item tabIndex={-1}>
+            <tr key={key} role="row" data-item tabIndex={-1}>
               {cells.map((cell, n) => (
-                <td key={heads[n]} className={look(n)} data-head={heads[n]}>
-                  {cell}
+                <td key={heads[n]} role="cell" data-head={heads[n]} className={look(n)}>
+                  <div>{cell}</div>
                 </td>
               ))}
             </tr>

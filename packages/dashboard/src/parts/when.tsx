@@ -46,10 +46,11 @@ export function When({ at }: { readonly at: string | null }) {
 /** How long until an instant, or that it has passed. */
 export function Countdown({ to, over }: { readonly to: string; readonly over: string }) {
   const now = useNow();
-  const left = Date.parse(to) - now;
+  // Whole seconds: tenths would stand still between two looks.
+  const left = Math.ceil((Date.parse(to) - now) / 1_000);
   return (
     <time dateTime={to} title={exact(to)} className="sb-num">
-      {left <= 0 ? over : durationText(Math.max(1_000, Math.ceil(left / 1_000) * 1_000))}
+      {left <= 0 ? over : left < 60 ? `${left} s` : durationText(left * 1_000)}
     </time>
   );
 }

@@ -8,6 +8,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useAgents } from "../api.ts";
 import { runPath } from "../parts/go.tsx";
+import { plain } from "../parts/plain.tsx";
 import { navigation } from "../screens.tsx";
 import { signOut } from "../session.ts";
 import { useThemeSwitch } from "./theme-switch.ts";
@@ -40,7 +41,7 @@ export function Palette({ askStop, showKeys }: PaletteProps) {
     { id: "out", label: "Sign out", description: "Ends the session", onClick: signOut },
     ...agents.map(({ name, status }) => ({
       id: `agent ${name}`,
-      label: `Runs of ${name}`,
+      label: `Runs of ${plain(name)}`,
       description: `Agent · ${status}`,
       onClick: () => go("/runs", { agent: name }),
     })),

@@ -7,7 +7,9 @@ import { Outlet } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useLive } from "../live.ts";
 import { forgetDrafts } from "../parts/draft.ts";
+import { AwayNote } from "./away.tsx";
 import { Keys, useKeys } from "./keys.tsx";
+import { useWholeText } from "./whole-text.ts";
 import { Navigation } from "./navigation.tsx";
 import { useNews } from "./news.tsx";
 import { Palette } from "./palette.tsx";
@@ -22,6 +24,7 @@ export function Shell() {
   useNews();
   // The frame is taken away when the person signs out, and not when the page is loaded again.
   useEffect(() => forgetDrafts, []);
+  useWholeText();
   return (
     <div className="sb-shell">
       <a href="#screen" className="sb-skip">
@@ -30,6 +33,7 @@ export function Shell() {
       <TopBar link={link} stop={{ isAsked: isStopAsked, ask: askStop }} />
       <Navigation />
       <main id="screen" className="sb-screen" tabIndex={-1}>
+        <AwayNote link={link} />
         <StoppedNote />
         <Outlet />
       </main>

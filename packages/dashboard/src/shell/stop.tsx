@@ -7,6 +7,7 @@ import { useState } from "react";
 import { useAction, useProject } from "../api.ts";
 import { ActButton } from "../parts/act-button.tsx";
 import { AskReason } from "../parts/ask-reason.tsx";
+import { Plain } from "../parts/plain.tsx";
 import { When } from "../parts/when.tsx";
 import { useSignedIn } from "../session.ts";
 
@@ -58,8 +59,8 @@ export function StoppedNote() {
   return (
     <div className="sb-stopped" role="alert">
       <div className="sb-grow">
-        <strong>Stopped</strong> <When at={data.stopped_at} />: {data.stop_reason ?? "no reason"}.
-        Nothing is handed out.
+        <strong>Stopped</strong> <When at={data.stopped_at} />:{" "}
+        <Plain text={data.stop_reason ?? "no reason"} />. Nothing is handed out.
       </div>
       <ActButton needs="operate" color="red" variant="outline" size="xs" onClick={() => ask(true)}>
         Lift the stop …

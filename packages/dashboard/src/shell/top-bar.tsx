@@ -1,9 +1,11 @@
 // The top bar: which project, whether the page is live, the palette, the theme, and the stop.
-// Promises: the emergency stop is on every screen, in the same place; leaving ends the session.
+// Promises: the emergency stop is on every screen, in the same place; leaving ends the session; on
+// small screens what has no room is in the palette.
 // Leaves to others: the stop itself (`stop.tsx`), the palette (`palette.tsx`).
 
 import { Button, NativeSelect } from "@mantine/core";
 import type { Link } from "../live.ts";
+import { plain } from "../parts/plain.tsx";
 import { changeProject, signOut, useSignedIn } from "../session.ts";
 import { openPalette } from "./palette.tsx";
 import { StopButton } from "./stop.tsx";
@@ -32,11 +34,14 @@ export function TopBar({ link, stop }: TopBarProps) {
         {word}
       </output>
       <span className="sb-grow" />
-      <Button variant="default" size="xs" className="sb-wide" onClick={openPalette}>
-        Go to or do … <kbd className="sb-kbd">Ctrl K</kbd>
+      <Button variant="default" size="xs" onClick={openPalette}>
+        <span className="sb-wide">
+          Go to or do … <kbd className="sb-kbd">Ctrl K</kbd>
+        </span>
+        <span className="sb-narrow">Menu …</span>
       </Button>
       <ThemeButton />
-      <Button variant="default" size="xs" onClick={signOut}>
+      <Button variant="default" size="xs" className="sb-wide" onClick={signOut}>
         Sign out
       </Button>
       <StopButton {...stop} />
@@ -46,13 +51,13 @@ export function TopBar({ link, stop }: TopBarProps) {
 
 function ProjectChoice() {
   const { project, projects } = useSignedIn();
-  if (projects.length < 2) return <strong className="sb-clip">{project.name}</strong>;
+  if (projects.length < 2) return <strong className="sb-clip">{plain(project.name)}</strong>;
   return (
     <NativeSelect
       size="xs"
       aria-label="Project"
       value={project.name}
-      data={projects.map(({ name }) => name)}
+      data={projects.map(({ name }) => ({ value: name, label: plain(name) }))}
       onChange={(event) => void changeProject(event.currentTarget.value)}
     />
   );

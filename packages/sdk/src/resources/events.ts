@@ -23,6 +23,8 @@ export type FollowFeedOptions = FeedFilter & {
    * a `SignalboxError` with code `resync`.
    */
   onResync?: (notice: Resync) => void;
+  /** Told at each connection (true) and at its end (false), also when a try failed. */
+  onLink?: (isConnected: boolean) => void;
 };
 
 /** `signalbox.events` */
@@ -52,8 +54,9 @@ export class Events {
    * }
    */
   async *follow(options: FollowFeedOptions = {}): AsyncGenerator<Event> {
-    const { afterFeed: lastEventId = "", signal, onResync, ...query } = options;
-    const stream = follow(this.#http, { path: "/v1/events", query, lastEventId, signal });
+    const { afterFeed: lastEventId = "", signal, onResync, onLink, ...query } = options;
+    const path = "/v1/events";
+    const stream = follow(this.#http, { path, query, lastEventId, signal, onLink });
     for await (const message of stream) {
       if (message.event === "end") return;
       if (message.event === "resync") {

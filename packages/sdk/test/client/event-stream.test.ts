@@ -68,6 +68,22 @@ test("goes on while the server restarts and refuses for a while", async () => {
   expect(peer.requests).toHaveLength(3);
 });
 
+test("whoever asks is told when the feed is connected, and when it is not", async () => {
+  const answers = ["cut", "refused", "whole"];
+  peer.on("GET /v1/events", (_, response) => {
+    const how = answers.shift();
+    if (how === "refused") return problem(response, 503, "overloaded");
+    stream(response);
+    response.write(frame(1));
+    if (how === "cut") setImmediate(() => response.destroy());
+    else response.end("event: end\ndata: {}\n\n");
+  });
+  const told: boolean[] = [];
+  const onLink = (isConnected: boolean): void => void told.push(isConnected);
+  await collect(signalbox.events.follow({ onLink }));
+  expect(told).toEqual([true, false, false, true]);
+});
+
 test("a refusal ends the stream", async () => {
   peer.on(ROUTE, (_, response) => problem(response, 404, "not_found"));
   await expect(collect(signalbox.runs.follow("run_1"))).rejects.toBeInstanceOf(NotFoundError);

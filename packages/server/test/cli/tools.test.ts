@@ -115,3 +115,19 @@ test("the demo: a dozen runs, one worker killed, every figure from the register"
   expect(lost).toHaveLength(1);
   expect(await readdir(sandbox.folder)).toEqual([]); // it leaves nothing behind
 });
+
+test("the demo stays when asked to: its dashboard, its fleet, and SIGTERM ends it", async () => {
+  const demo = sandbox.start(["demo", "--stay"]);
+  await demo.says(/login#sbl_\S+\n/, 90_000);
+  const [, origin = ""] = /Its dashboard .*\n +(http:\S+)\/login#sbl_/.exec(demo.said()) ?? [];
+  const page = await fetch(origin, { headers: { accept: "text/html" } });
+  expect([page.status, page.headers.get("content-type")]).toEqual([
+    200,
+    "text/html; charset=utf-8",
+  ]);
+  const agents = await sandbox.run(["agents", "list"]);
+  expect(agents.stdout).toContain("type-checker");
+  demo.process.kill("SIGTERM");
+  expect((await demo.ended).code).toBe(0);
+  expect(await readdir(sandbox.folder)).toEqual([]);
+});

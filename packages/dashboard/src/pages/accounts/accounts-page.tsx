@@ -10,7 +10,7 @@ import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { RunLink } from "../../parts/go.tsx";
 import { Page } from "../../parts/page.tsx";
-import { Plain } from "../../parts/plain.tsx";
+import { Plain, plain } from "../../parts/plain.tsx";
 import { Empty, Show } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { limitLooks } from "../../parts/states.ts";
@@ -31,11 +31,18 @@ export function AccountsPage() {
               Agents that share a provider account rest and wake together when it is named.
             </Empty>
           ) : (
-            <div className="sb-stack">
-              {accounts.map((account) => (
+            <>
+              {accounts.filter(isLimited).map((account) => (
                 <OneAccount key={account.id} account={account} />
               ))}
-            </div>
+              <div className="sb-board">
+                {accounts
+                  .filter((account) => !isLimited(account))
+                  .map((account) => (
+                    <OneAccount key={account.id} account={account} />
+                  ))}
+              </div>
+            </>
           )
         }
       </Show>
@@ -43,8 +50,11 @@ export function AccountsPage() {
   );
 }
 
+const isLimited = ({ exhaustions }: Account): boolean => exhaustions.length > 0;
+
 function OneAccount({ account }: { readonly account: Account }) {
-  const { name, provider, agents, exhaustions } = account;
+  const { provider, agents, exhaustions } = account;
+  const name = plain(account.name);
   const isShut = exhaustions.some(({ state }) => state === "closed");
   const isProbing = exhaustions.some(({ state }) => state === "half_open");
   const state = isShut ? "closed" : isProbing ? "half_open" : "open";
@@ -114,10 +124,10 @@ function Again({ limit, at, probe }: AgainProps) {
 
 function RecoverButton({ account, limit }: { account: Account; limit: Exhaustion }) {
   const [isAsked, ask] = useState(false);
-  const { name } = account;
+  const name = plain(account.name);
   const { model } = limit;
   const recover = useAction<string>({
-    act: (client, reason) => client.accounts.recover(name, { model, reason }),
+    act: (client, reason) => client.accounts.recover(account.name, { model, reason }),
     changes: ["accounts", "agents", "run"],
     done: () => `${name}: the next run tries`,
   });

@@ -94,7 +94,6 @@ function Deeds({ entries }: { readonly entries: readonly AuditEntry[] }) {
   return (
     <Table
       name="Deeds"
-      folds
       heads={["When", "Who", "What", "To", "Why", "More"]}
       rows={entries.map((entry) => ({ key: entry.id, cells: cellsOf(entry) }))}
     />

@@ -9,7 +9,7 @@ import { useAction } from "../../api.ts";
 import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go, RunLink } from "../../parts/go.tsx";
-import { Plain, runTitle } from "../../parts/plain.tsx";
+import { Plain, plain, runTitle } from "../../parts/plain.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { agentLooks, runLooks } from "../../parts/states.ts";
 import { UsageBar } from "../../parts/usage-bar.tsx";
@@ -27,9 +27,11 @@ type AgentCardProps = {
 const MOST_RUNS = 3;
 
 export function AgentCard({ agent, limits, allowances, runs }: AgentCardProps) {
+  // Live runs and limits stand below in full, and change while the state stays.
+  const says = runs.length > 0 || limits.length > 0 ? null : agent.status_reason;
   const limit = agent.max_concurrent === null ? "" : ` of ${agent.max_concurrent}`;
   return (
-    <li className="sb-card" data-item tabIndex={-1} aria-label={agent.name}>
+    <li className="sb-card" data-item tabIndex={-1} aria-label={plain(agent.name)}>
       <div className="sb-row sb-between">
         <h2 className="sb-clip">
           <Go to="/runs" search={{ agent: agent.name }}>
@@ -42,8 +44,7 @@ export function AgentCard({ agent, limits, allowances, runs }: AgentCardProps) {
         </div>
       </div>
       <p className="sb-dim sb-small">
-        {agent.status_reason === null ? "" : <Plain text={`${agent.status_reason} · `} />}since{" "}
-        <When at={agent.status_since} />
+        {says === null ? "" : <Plain text={`${says} · `} />}since <When at={agent.status_since} />
       </p>
       {agent.paused_at === null ? null : (
         <p className="sb-note sb-amber">
@@ -118,14 +119,14 @@ function Until({ at }: { readonly at: string | null }) {
 
 function PauseButton({ agent }: { readonly agent: Agent }) {
   const [isAsked, ask] = useState(false);
-  const { name } = agent;
+  const name = plain(agent.name);
   const pause = useAction<{ reason: string }>({
-    act: (client, given) => client.agents.pause(name, given),
+    act: (client, given) => client.agents.pause(agent.name, given),
     changes: ["agents", "run"],
     done: () => `${name} is paused`,
   });
   const resume = useAction<null>({
-    act: (client) => client.agents.resume(name),
+    act: (client) => client.agents.resume(agent.name),
     changes: ["agents", "run"],
     done: () => `${name} may claim again`,
   });

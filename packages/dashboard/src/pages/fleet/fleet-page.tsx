@@ -17,6 +17,8 @@ type Standing = (typeof order)[number];
 
 const standingOf = (agent: Agent): Standing => (agent.paused_at !== null ? "paused" : agent.status);
 
+const isQuiet = (agent: Agent): boolean => ["idle", "offline"].includes(standingOf(agent));
+
 export function FleetPage() {
   const agents = useAgents();
   const [only, setOnly] = useState<Standing | null>(null);
@@ -97,23 +99,31 @@ function Board({ all, only, text }: BoardProps) {
     .filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()))
     .toSorted((a, b) => order.indexOf(standingOf(a)) - order.indexOf(standingOf(b)));
   if (shown.length === 0) return <Empty title="No agent is like that" />;
+  const cards = (agents: readonly Agent[]) =>
+    agents.length === 0 ? null : (
+      <ul className="sb-board">
+        {agents.map((agent) => (
+          <AgentCard
+            key={agent.id}
+            agent={agent}
+            limits={accounts
+              .filter(({ name }) => agent.accounts.includes(name))
+              .flatMap(({ exhaustions }) => exhaustions.filter(({ state }) => state !== "open"))}
+            allowances={allowances.filter(
+              ({ scope, name }) =>
+                (scope === "agent" && name === agent.name) ||
+                (scope === "account" && agent.accounts.includes(name ?? "")),
+            )}
+            runs={runs.filter((run) => run.agent === agent.name)}
+          />
+        ))}
+      </ul>
+    );
+  // Cards with little to say stand in rows of their own, which are low.
   return (
-    <ul className="sb-board">
-      {shown.map((agent) => (
-        <AgentCard
-          key={agent.id}
-          agent={agent}
-          limits={accounts
-            .filter(({ name }) => agent.accounts.includes(name))
-            .flatMap(({ exhaustions }) => exhaustions.filter(({ state }) => state !== "open"))}
-          allowances={allowances.filter(
-            ({ scope, name }) =>
-              (scope === "agent" && name === agent.name) ||
-              (scope === "account" && agent.accounts.includes(name ?? "")),
-          )}
-          runs={runs.filter((run) => run.agent === agent.name)}
-        />
-      ))}
-    </ul>
+    <>
+      {cards(shown.filter((agent) => !isQuiet(agent)))}
+      {cards(shown.filter(isQuiet))}
+    </>
   );
 }

@@ -102,7 +102,6 @@ function Findings({ findings }: { readonly findings: readonly Finding[] }) {
   const sorted = findings.toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
   return (
     <Table
-      folds
       name="Findings"
       heads={["Verdict", "What is so", "What to do"]}
       rows={sorted.map(({ check, verdict, says, todo }) => ({

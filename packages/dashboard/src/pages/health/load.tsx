@@ -12,7 +12,6 @@ export function Load({ load }: { readonly load: NonNullable<HouseHealth["load"]>
     <>
       <Section title="Batchers" note="Of the server that answers, since its start">
         <Table
-          folds
           name="List of batchers"
           heads={[
             "Batcher",

@@ -9,7 +9,7 @@ import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go } from "../../parts/go.tsx";
 import { Page } from "../../parts/page.tsx";
-import { Plain } from "../../parts/plain.tsx";
+import { Plain, plain } from "../../parts/plain.tsx";
 import { Empty, Show } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { agentLooks, numberText, runtimeLooks } from "../../parts/states.ts";
@@ -101,14 +101,14 @@ const changes = ["queues", "run", "runs"] as const;
 
 function QueueButton({ queue }: { readonly queue: Queue }) {
   const [isAsked, ask] = useState(false);
-  const { name } = queue;
+  const name = plain(queue.name);
   const pause = useAction<string>({
-    act: (client, reason) => client.queues.pause(name, { reason }),
+    act: (client, reason) => client.queues.pause(queue.name, { reason }),
     changes,
     done: () => `Queue ${name} is paused`,
   });
   const resume = useAction<null>({
-    act: (client) => client.queues.resume(name),
+    act: (client) => client.queues.resume(queue.name),
     changes,
     done: () => `Queue ${name} is open again`,
   });

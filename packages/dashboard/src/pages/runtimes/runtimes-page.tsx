@@ -9,7 +9,7 @@ import { ActButton } from "../../parts/act-button.tsx";
 import { AskReason } from "../../parts/ask-reason.tsx";
 import { Go } from "../../parts/go.tsx";
 import { Page } from "../../parts/page.tsx";
-import { Plain } from "../../parts/plain.tsx";
+import { Plain, plain } from "../../parts/plain.tsx";
 import { Empty, Show } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { runtimeLooks } from "../../parts/states.ts";
@@ -72,9 +72,9 @@ function Runtimes({ runtimes }: { readonly runtimes: readonly Runtime[] }) {
 
 function DrainButton({ runtime }: { readonly runtime: Runtime }) {
   const [isAsked, ask] = useState(false);
-  const { name } = runtime;
+  const name = plain(runtime.name);
   const drain = useAction<string>({
-    act: (client, reason) => client.runtimes.drain(name, { reason }),
+    act: (client, reason) => client.runtimes.drain(runtime.name, { reason }),
     changes: ["runtimes", "agents"],
     done: () => `${name} takes nothing more`,
   });

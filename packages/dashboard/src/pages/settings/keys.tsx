@@ -90,7 +90,6 @@ function KeyTable({ of, keys, show }: KeyTableProps) {
         </Empty>
       ) : (
         <Table
-          folds
           name={`List of ${of === "project" ? "keys" : "the owner's keys"}`}
           heads={["Name", "State", "May", "Last used", "Ends", "Made", "Actions"]}
           rows={shown.map((key) => ({

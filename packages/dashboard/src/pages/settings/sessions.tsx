@@ -31,7 +31,6 @@ export function Sessions({ of }: { readonly of: Whose }) {
           </Empty>
         ) : (
           <Table
-            folds
             name={`List of ${of === "project" ? "sessions" : "the owner's sessions"}`}
             heads={["Session", "By the key", "Opened", "Last used", "Ends", "Actions"]}
             rows={sessions.map((session) => ({

@@ -55,7 +55,7 @@ export function CostChart({ days }: CostChartProps) {
     return () => chart.destroy();
   }, [days, width, scheme]);
   return (
-    <div ref={ref} aria-hidden="true" style={{ minHeight: HEIGHT_PX }}>
+    <div ref={ref} className="sb-chart" aria-hidden="true" style={{ minHeight: HEIGHT_PX }}>
       <div ref={place} />
     </div>
   );

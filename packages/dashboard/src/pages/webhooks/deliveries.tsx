@@ -103,7 +103,6 @@ function List({ webhook, state }: ListProps) {
   return (
     <>
       <Table
-        folds
         name="List of deliveries"
         heads={["State", "Event", "Of", "Made", "Tries", "Answer", "Took", "Next try", "Actions"]}
         figures={[4, 6]}

@@ -48,7 +48,6 @@ function Webhooks({ webhooks }: { readonly webhooks: readonly Webhook[] }) {
   const sorted = webhooks.toSorted((a, b) => order.indexOf(stateOf(a)) - order.indexOf(stateOf(b)));
   return (
     <Table
-      folds
       name="All webhooks"
       heads={["Endpoint", "State", "Events", "Waiting", "Failing since", "Made"]}
       figures={[3]}

@@ -36,6 +36,8 @@ export type Stage = {
   folder: string;
   /** Where the agents put their files. */
   scratch: string;
+  /** Signs one browser in to the dashboard, once; null when this machine has no key for it. */
+  loginLink: () => Promise<string | null>;
   begin: (agent: DemoAgent, name: string, leaseS?: number) => DemoWorker;
   /** Ends workers, then the server; removes what was temporary. */
   clear: () => Promise<void>;
@@ -64,6 +66,7 @@ export async function openStage(around: Around, ground: Ground): Promise<Stage> 
     const { createSignalbox } = await import("../../index.ts");
     const logger = loggerFrom({ ...config, logLevel: "error" }, screen.asideColours);
     server = await createSignalbox({ dataDir: folder, logger });
+    const { loginLink } = server;
     const url = await server.listen({ host: "127.0.0.1", port: 0 });
     rememberCurrent(config, server.dataDir);
     const key = server.cliKey ?? readKey(server.ownerKeyFile) ?? "";
@@ -74,7 +77,7 @@ export async function openStage(around: Around, ground: Ground): Promise<Stage> 
       workers.push(begun);
       return begun;
     };
-    return { client, url, folder, scratch: makeScratch(folder), begin, clear };
+    return { client, url, folder, scratch: makeScratch(folder), loginLink, begin, clear };
   } catch (error) {
     await clear();
     throw error;
