@@ -1,7 +1,7 @@
 // `npm run pictures`: a picture of every screen, in both themes and at four widths.
 // `npm run pictures -- keep fleet-light-1440 …` copies the named ones into docs/pictures.
 // Promises: taking writes to test-results/pictures alone, which git ignores, or to the folder that
-// SIGNALBOX_PICTURES names; what goes into docs/pictures has less than 300 kB, or nothing is copied.
+// SIGNALBOX_PICTURES names; docs/pictures gets files of less than 300 kB, or nothing at all.
 // Leaves to others: what is on the pictures (packages/dashboard/test/pictures.test.ts), which ones
 // the documents show.
 
