@@ -1,7 +1,7 @@
 // Evidence: what a campaign has shown, kept in the repository as JSON and as one table per step.
 // Promises: the table is made from the JSON files alone; every row names figure, command, date,
 // seed and commit; a failed campaign is kept like a passed one. Benches of a step stand in its
-// table too.
+// table too; rows that tests show are written by hand in `<step>-tests.md`.
 // Leaves to others: running campaigns (main.ts), the pages of benches (benchmarks.ts).
 
 import { execFileSync } from "node:child_process";
@@ -57,7 +57,9 @@ export function keepEvidence(shown: Evidence, step: Step, order: readonly string
 /** Makes the table of a step from its files. `order`: names of campaigns and benches. */
 export function makeTable(step: Step, order: readonly string[]): void {
   const table = join(evidence, `${step}.md`);
-  writeFileSync(table, tableOf(readAll(join(evidence, step)), { step, order }));
+  const byHand = join(evidence, `${step}-tests.md`);
+  const tests = existsSync(byHand) ? `\n${readFileSync(byHand, "utf8")}` : "";
+  writeFileSync(table, tableOf(readAll(join(evidence, step)), { step, order }) + tests);
   tidied([table]);
 }
 
@@ -107,7 +109,7 @@ function introduction(all: Kept[], step: Step): string[] {
   return [
     `# Evidence, ${step.replace("-", " ")}`,
     "",
-    `Made by \`npm run campaign\`, from the files in \`${step}/\`: do not edit. A measured`,
+    `Made by \`npm run campaign\`, from the files in \`${step}/\`: do not edit here. A measured`,
     "figure is the median over all repetitions with its range; the verdict is over every",
     "single repetition, for speeds (which others on the machine disturb) over the median.",
     "A `+` behind a commit: with changes that were not committed yet.",
