@@ -1,5 +1,6 @@
 // What an operator does: each action in a real browser, and what the register says afterwards.
 
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { makeFleet } from "./fleet.ts";
@@ -49,6 +50,23 @@ describe.skipIf(!hasBrowser)("actions", () => {
     await button("Resume fixer").click();
     await button("Pause fixer").waitFor();
     expect((await stage.client.agents.get("fixer")).paused_at).toBeNull();
+  });
+
+  test("what was consumed is had as a file: the rows of the API", async () => {
+    await signIn(stage, page, "/usage");
+    const downloading = page.waitForEvent("download");
+    await button("Export CSV").click();
+    const file = await downloading;
+    expect(file.suggestedFilename()).toMatch(/^usage-.+-\d{4}-\d\d-\d\d\.csv$/);
+    const [heads, ...lines] = readFileSync(await file.path(), "utf8")
+      .trimEnd()
+      .split("\r\n");
+    expect(heads).toMatch(/^day,agent,account,model,attempts,input_tokens,.*,cost_micros$/);
+    const rows = await stage.client.usage.list({ from: "2020-01-01T00:00:00Z" });
+    expect(lines).toHaveLength(rows.length);
+    const opus = rows.find(({ model }) => model === "opus-5");
+    const line = lines.find((one) => one.includes(",opus-5,"))?.split(",");
+    expect(line?.[5]).toBe(String(opus?.usage.input_tokens));
   });
 
   test("filters stand in the address, and many runs are cancelled after a count", async () => {

@@ -1,7 +1,7 @@
 // Usage and cost: what may be consumed and how much of it is, then who consumed what.
 // Promises: reserved stands next to spent; without an allowance it says that nothing is limited;
 // sums are made here from the server's rows by agent, account, model and day.
-// Leaves to others: the chart (`cost-chart.tsx`).
+// Leaves to others: the chart (`cost-chart.tsx`), the file (`export.tsx`).
 
 import { NativeSelect } from "@mantine/core";
 import type { Usage, UsageRow } from "@signalbox/sdk";
@@ -13,6 +13,7 @@ import { Empty, Show, Waiting } from "../../parts/quiet.tsx";
 import { moneyText, numberText } from "../../parts/states.ts";
 import { Table } from "../../parts/table.tsx";
 import { UsageBar } from "../../parts/usage-bar.tsx";
+import { Export } from "./export.tsx";
 
 const CostChart = lazy(() =>
   import("./cost-chart.tsx").then(({ CostChart: of }) => ({ default: of })),
@@ -128,16 +129,19 @@ function Consumed({ rows }: { readonly rows: readonly UsageRow[] }) {
       <Section
         title="Consumed"
         note={
-          <NativeSelect
-            size="xs"
-            aria-label="Consumed by"
-            value={by}
-            data={["agent", "model", "account", "day"].map((value) => ({
-              value,
-              label: `by ${value}`,
-            }))}
-            onChange={(event) => setBy(event.currentTarget.value as By)}
-          />
+          <span className="sb-row">
+            <NativeSelect
+              size="xs"
+              aria-label="Consumed by"
+              value={by}
+              data={["agent", "model", "account", "day"].map((value) => ({
+                value,
+                label: `by ${value}`,
+              }))}
+              onChange={(event) => setBy(event.currentTarget.value as By)}
+            />
+            <Export rows={rows} />
+          </span>
         }
       >
         <Table
