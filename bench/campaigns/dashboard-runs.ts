@@ -126,7 +126,7 @@ async function onScreen({ stage, seat }: House): Promise<Measured> {
   const took: number[] = [];
   for (let n = 0; n < stage.size(20, 2); n += 1) {
     await page.goto("/queues");
-    await page.getByRole("heading", { name: "Queues and health" }).waitFor();
+    await page.getByRole("heading", { name: "Queues" }).waitFor();
     took.push(
       await page.evaluate<number>(`new Promise((resolve) => {
         const began = performance.now();

@@ -27,6 +27,8 @@ const hosts: Readonly<Record<string, string>> = {
 const plan: readonly (readonly [string, string, Does, string])[] = [
   ["triage", "Label the 14 issues of last night", "works", "issues"],
   ["triage", "Find duplicates of #2210", "works", "issues"],
+  ["triage", "Mirror the attachments of #2188", "fails", "issues"],
+  ["triage", "Mirror the attachments of #2204", "fails", "issues"],
   ["triage", "Ask the reporter of #2231 for a log", "works", "issues"],
   ["release-notes", "Draft the notes of 4.2.0", "works", "docs"],
   ["release-notes", "List breaking changes since 4.1", "works", "docs"],
@@ -40,6 +42,8 @@ const plan: readonly (readonly [string, string, Does, string])[] = [
   ["reviewer", "Review pull request 1043", "stays", "reviews"],
   ["researcher", "Compare three vector indexes on our corpus", "stays", "research"],
   ["deployer", "Roll out 4.1.9 to the staging ring", "asks", "deploys"],
+  ["researcher", "Rebuild the index on rented machines", "asks", "research"],
+  ["release-notes", "Announce 4.2.0 on the mailing list", "asks", "docs"],
 ];
 
 const waiting: readonly (readonly [string, string, string])[] = [
@@ -88,7 +92,9 @@ export async function makeShowcase(client: Signalbox): Promise<Showcase> {
   const live = of("Review pull request 1042");
   await until(client, live, ({ last_seq: seq }) => Number(seq) >= 28);
   const asking = of("Roll out 4.1.9 to the staging ring");
-  await until(client, asking, ({ state }) => state === "waiting_approval");
+  for (const title of Object.keys(questions)) {
+    await until(client, of(title), ({ state }) => state === "waiting_approval");
+  }
   const [letters] = (await client.deadLetters.list()).items;
   const end = async (): Promise<void> => {
     letGo();
@@ -109,24 +115,45 @@ export async function makeShowcase(client: Signalbox): Promise<Showcase> {
 
 async function work(attempt: Attempt, held: Promise<void>): Promise<JsonObject> {
   const { does } = attempt.run.input as { does: Does };
+  const title = attempt.run.metadata["title"] as string;
   await talk(attempt);
   if (does === "stays") await held;
+  if (does === "fails" && title.startsWith("Mirror")) {
+    throw new Error(`the store answered 503 to attachment ${attempt.run.last_seq} after 30 s`);
+  }
   if (does === "fails") {
     await attempt.log("CONFLICT (content): Merge conflict in src/upload/chunks.ts");
     throw new Error(
       "the branch has conflicts in 3 files: src/upload/chunks.ts, src/api.ts, go.sum",
     );
   }
-  if (does === "asks") await attempt.approval(question);
+  if (does === "asks") await attempt.approval(questions[title] as Question);
   return { changed: ["src/upload/chunks.ts", "test/upload.test.ts"], tests: { passed: 412 } };
 }
 
-const question = {
-  title: "Roll out 4.1.9 to the staging ring?",
-  action: "deploy",
-  arguments: { ring: "staging", version: "4.1.9", canary_percent: 10, migrate: true },
-  risk: "high",
-} as const;
+type Question = Parameters<Attempt["approval"]>[0];
+
+/** By the title of the run that asks. */
+const questions: Readonly<Record<string, Question>> = {
+  "Roll out 4.1.9 to the staging ring": {
+    title: "Roll out 4.1.9 to the staging ring?",
+    action: "deploy",
+    arguments: { ring: "staging", version: "4.1.9", canary_percent: 10, migrate: true },
+    risk: "high",
+  },
+  "Rebuild the index on rented machines": {
+    title: "Rent 4 machines for 6 hours ($61)?",
+    action: "machines.rent",
+    arguments: { kind: "gpu-large", count: 4, hours: 6, region: "eu-north" },
+    risk: "medium",
+  },
+  "Announce 4.2.0 on the mailing list": {
+    title: "Send the announcement to 1,204 people?",
+    action: "mail.send",
+    arguments: { list: "announce", subject: "Ferry 4.2.0", attachments: ["notes-4.2.0.md"] },
+    risk: "low",
+  },
+};
 
 const steps: readonly (readonly [string, JsonObject, string])[] = [
   ["list_files", { glob: "src/upload/**" }, "23 files"],

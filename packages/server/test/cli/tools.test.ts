@@ -83,7 +83,7 @@ test("the completion scripts are scripts, and know the commands", async () => {
   ].join("\n");
   const said = execFileSync("bash", ["-c", script], { cwd: sandbox.folder, encoding: "utf8" });
   expect(said).toBe(
-    "list show watch cancel kill explain cancel-many\n--listen --log-level --log-format\n",
+    "list counts show watch cancel kill explain cancel-many\n--listen --log-level --log-format\n",
   );
   expect((await sandbox.run(["completion", "tcsh"])).code).toBe(64);
 });
