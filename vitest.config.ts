@@ -12,7 +12,7 @@ import type { TestSpecification } from "vitest/node";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Where minutes go, the longest first. The rest follows as vitest has it: by size, or by memory. */
+/** Where minutes go, the longest first. The rest follows as vitest has it: by size or memory. */
 const longest = ["/test/campaigns/smoke.test.ts", "/dashboard/test/", "/server/test/cli/"];
 
 class LongestFirst extends BaseSequencer {

@@ -1,8 +1,8 @@
 // The screens as the general tests see them: one row each, and a new screen needs no more.
 // A row: name · address · text that is there when the screen is · hostile fields it shows
 // (`corpus.ts`) · its main action by keyboard: the button's name, then what is there afterwards.
-// Promises: `{live}`, `{failed}`, `{completed}`, `{pending}`, `{asking}` stand for runs of the fleet
-// at hand, `{group}` for its dead letters, `{webhook}` for a webhook.
+// Promises: `{live}`, `{failed}`, `{completed}`, `{pending}`, `{asking}` stand for runs of the
+// fleet at hand, `{group}` for its dead letters, `{webhook}` for a webhook.
 // Leaves to others: what is looked for on them (`*.test.ts`).
 
 import type { HostileField } from "./corpus.ts";

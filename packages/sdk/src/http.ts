@@ -89,8 +89,8 @@ export class Http {
 
   /**
    * What another connection to the same server needs. Contains the key: never log it. The URL ends
-   * without a slash, so that programs can put a path behind it. Throws a TypeError for a client that
-   * asks by the session of a browser.
+   * without a slash, so that programs can put a path behind it. Throws a TypeError for a client
+   * that asks by the session of a browser.
    */
   connection(): Connection {
     if (this.#key === null) throw new TypeError("Signalbox: this needs a client with a `key`");

@@ -133,9 +133,9 @@ export async function linkApproval(
 }
 
 /**
- * The pending approval a link stands for; null when it stands for none, or when the key that made it
- * has ended. The link that a question had when it was decided is refused with what became of it, and
- * nothing else: not by whom, not with which words.
+ * The pending approval a link stands for; null when it stands for none, or when the key that made
+ * it has ended. The link that a question had when it was decided is refused with what became of it,
+ * and nothing else: not by whom, not with which words.
  */
 async function linkedApproval(parts: Parts, token: string): Promise<Approval | Refusal | null> {
   const split = splitLink(token);
