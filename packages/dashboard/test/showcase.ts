@@ -127,7 +127,7 @@ async function work(attempt: Attempt, held: Promise<void>): Promise<JsonObject> 
       "the branch has conflicts in 3 files: src/upload/chunks.ts, src/api.ts, go.sum",
     );
   }
-  if (does === "asks") await attempt.approval(questions[title] as Question);
+  if (does === "asks") await attempt.approval(questions[title]);
   return { changed: ["src/upload/chunks.ts", "test/upload.test.ts"], tests: { passed: 412 } };
 }
 
