@@ -92,7 +92,7 @@ export async function makeShowcase(client: Signalbox): Promise<Showcase> {
   const live = of("Review pull request 1042");
   await until(client, live, ({ last_seq: seq }) => Number(seq) >= 28);
   const asking = of("Roll out 4.1.9 to the staging ring");
-  for (const title of Object.keys(questions)) {
+  for (const title of questions.keys()) {
     await until(client, of(title), ({ state }) => state === "waiting_approval");
   }
   const [letters] = (await client.deadLetters.list()).items;
@@ -127,33 +127,36 @@ async function work(attempt: Attempt, held: Promise<void>): Promise<JsonObject> 
       "the branch has conflicts in 3 files: src/upload/chunks.ts, src/api.ts, go.sum",
     );
   }
-  if (does === "asks") await attempt.approval(questions[title]);
+  const question = questions.get(title);
+  if (question !== undefined) await attempt.approval(question);
   return { changed: ["src/upload/chunks.ts", "test/upload.test.ts"], tests: { passed: 412 } };
 }
 
 type Question = Parameters<Attempt["approval"]>[0];
 
 /** By the title of the run that asks. */
-const questions: Readonly<Record<string, Question>> = {
-  "Roll out 4.1.9 to the staging ring": {
-    title: "Roll out 4.1.9 to the staging ring?",
-    action: "deploy",
-    arguments: { ring: "staging", version: "4.1.9", canary_percent: 10, migrate: true },
-    risk: "high",
-  },
-  "Rebuild the index on rented machines": {
-    title: "Rent 4 machines for 6 hours ($61)?",
-    action: "machines.rent",
-    arguments: { kind: "gpu-large", count: 4, hours: 6, region: "eu-north" },
-    risk: "medium",
-  },
-  "Announce 4.2.0 on the mailing list": {
-    title: "Send the announcement to 1,204 people?",
-    action: "mail.send",
-    arguments: { list: "announce", subject: "Ferry 4.2.0", attachments: ["notes-4.2.0.md"] },
-    risk: "low",
-  },
-};
+const questions = new Map<string, Question>(
+  Object.entries({
+    "Roll out 4.1.9 to the staging ring": {
+      title: "Roll out 4.1.9 to the staging ring?",
+      action: "deploy",
+      arguments: { ring: "staging", version: "4.1.9", canary_percent: 10, migrate: true },
+      risk: "high",
+    },
+    "Rebuild the index on rented machines": {
+      title: "Rent 4 machines for 6 hours ($61)?",
+      action: "machines.rent",
+      arguments: { kind: "gpu-large", count: 4, hours: 6, region: "eu-north" },
+      risk: "medium",
+    },
+    "Announce 4.2.0 on the mailing list": {
+      title: "Send the announcement to 1,204 people?",
+      action: "mail.send",
+      arguments: { list: "announce", subject: "Ferry 4.2.0", attachments: ["notes-4.2.0.md"] },
+      risk: "low",
+    },
+  }),
+);
 
 const steps: readonly (readonly [string, JsonObject, string])[] = [
   ["list_files", { glob: "src/upload/**" }, "23 files"],
