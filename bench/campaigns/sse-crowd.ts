@@ -111,7 +111,8 @@ export const sseCrowd: Campaign = {
     delivery_p99_ms: { unit: "ms", most: 300, timed: true, headline: true },
     delivery_most_ms: { unit: "ms" },
     tail_rounds_per_s: { unit: "/s", most: 22, timed: true, headline: true },
-    read_per_event: { unit: "", most: 1.01, headline: true },
+    // A second tail would make it 2; the two looks are not cut to the event.
+    read_per_event: { unit: "", most: 1.05, headline: true },
     ...sound,
   },
   open: inOneHouse(repetition),
