@@ -36,13 +36,14 @@ const watch = (beginning: string): string => `window.__drawn = new Map();
     });
   }`;
 
+/** How many have been drawn: a word that is there waits for its frame. */
+const drawnCount = "[...window.__drawn.values()].filter((at) => at < Infinity).length";
+
 /** Milliseconds from the instant of each word to its drawing; null for what never came. */
 async function delays(page: Page, made: ReadonlyMap<string, number>): Promise<(number | null)[]> {
-  const all = async (): Promise<boolean> =>
-    (await page.evaluate<number>("window.__drawn.size")) >= made.size;
+  const all = async (): Promise<boolean> => (await page.evaluate<number>(drawnCount)) >= made.size;
   // What never comes is a figure, not a fault.
   await until("the last one on the screen", all, { limitMs: 15_000 }).catch(() => {});
-  await sleep(100);
   const drawn = new Map(
     await page.evaluate<[string, number][]>(
       "[...window.__drawn].filter(([, at]) => at < Infinity)",
