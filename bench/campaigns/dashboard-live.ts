@@ -20,10 +20,13 @@ import { sleep, until } from "../stage/until.ts";
 
 type House = { readonly stage: Stage; readonly server: Server; readonly browser: Browser };
 
-/** Notes when a word that begins like this is first drawn anywhere in the screen. */
+/**
+ * Notes when a word that begins like this is first drawn anywhere in the screen. Words end in `;`:
+ * what stands beside them may begin with a digit.
+ */
 const watch = (beginning: string): string => `window.__drawn = new Map();
   {
-    const word = /${beginning}-\\d+/g;
+    const word = /${beginning}-\\d+;/g;
     const look = () => {
       for (const [found] of document.querySelector("#screen").textContent.matchAll(word)) {
         if (window.__drawn.has(found)) continue;
@@ -36,12 +39,12 @@ const watch = (beginning: string): string => `window.__drawn = new Map();
     });
   }`;
 
-/** How many have been drawn: a word that is there waits for its frame. */
-const drawnCount = "[...window.__drawn.values()].filter((at) => at < Infinity).length";
-
 /** Milliseconds from the instant of each word to its drawing; null for what never came. */
 async function delays(page: Page, made: ReadonlyMap<string, number>): Promise<(number | null)[]> {
-  const all = async (): Promise<boolean> => (await page.evaluate<number>(drawnCount)) >= made.size;
+  const last = [...made.keys()].at(-1);
+  // A word that is there still waits for its frame.
+  const all = (): Promise<boolean> =>
+    page.evaluate<boolean>(`window.__drawn.get(${JSON.stringify(last)}) < Infinity`);
   // What never comes is a figure, not a fault.
   await until("the last one on the screen", all, { limitMs: 15_000 }).catch(() => {});
   const drawn = new Map(
@@ -69,7 +72,7 @@ async function ofLines({ stage, server, browser }: House, random: Random) {
   for (let n = 0; n < stage.size(200, 10); n += 1) {
     await sleep(random.between(20, 180));
     await talker.say(2);
-    const text = `line-${n}`;
+    const text = `line-${n};`;
     await talker.send([{ type: "log.line", data: { text } }]);
     const page = await wire.must<{ items: { at: string }[] }>(
       `GET /v1/runs/${talker.id}/events?order=desc&limit=1`,
@@ -95,7 +98,7 @@ async function ofRuns({ stage, server, browser }: House, random: Random) {
   const first = random.between(1_000, 9_000) * 1_000;
   for (let n = 0; n < stage.size(60, 5); n += 1) {
     await sleep(random.between(100, 900));
-    const title = `task-${first + n}`;
+    const title = `task-${first + n};`;
     const body = { queue: "nobody", metadata: { title } };
     const run = await wire.must<RunSummary>("POST /v1/runs", { body });
     made.set(title, Date.parse(run.created_at));
