@@ -43,6 +43,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for may take its time on a busy machine; a state that never comes still fails.
+    expect: { poll: { timeout: 15_000 } },
     // A test that passes only sometimes is a bug of the product or of the test: never tried again.
     retry: 0,
     passWithNoTests: false,

@@ -174,11 +174,15 @@ describe.skipIf(!hasBrowser)("the page of a run", () => {
   test("events as they are come a page at a time, and new ones when asked for", async () => {
     await page.getByRole("tab", { name: "Events" }).click();
     const shown = page.locator(".sb-raw");
-    await expect.poll(() => shown.count()).toBe(100);
+    await expect.poll(() => shown.count(), { timeout: 15_000 }).toBe(100);
     await button(/older$/).click();
-    await expect.poll(() => shown.count()).toBe(200);
+    await expect.poll(() => shown.count(), { timeout: 15_000 }).toBe(200);
+    const newest = await shown.first().textContent();
     await talk.say([line("raw and new")]);
     await button("Show 1 new").click();
+    // The row that was the first is not the one to open.
+    const first = (): Promise<string | null> => shown.first().textContent();
+    await expect.poll(first, { timeout: 15_000 }).not.toBe(newest);
     await shown.first().click();
     await page.getByText('"raw and new"').waitFor();
   });
