@@ -68,16 +68,30 @@ class Spenders {
     });
   }
 
-  /** Kills one that works, and starts another in its place. */
+  /** Kills one while it has work, and starts another in its place; none when nothing is left. */
   async killOne(): Promise<void> {
-    const n = this.#house.random.between(0, this.#now.length - 1);
+    const { fleet, random } = this.#house;
+    const n = random.between(0, this.#now.length - 1);
     const victim = this.#now[n];
     if (victim === undefined) return;
     await victim.saysLine("ready");
-    await sleep(this.#house.random.between(0, 600));
+    await sleep(random.between(0, 600));
+    while (!(await this.#hasWork(victim.name))) {
+      if ((await openIn(fleet.embedding.register, fleet.project)) === 0) return;
+    }
     await victim.kill9();
     this.killed += 1;
     this.#now[n] = this.#start(n);
+  }
+
+  async #hasWork(runtime: string): Promise<boolean> {
+    const { embedding, project } = this.#house.fleet;
+    const [row] = await embedding.register.rows(
+      `select 1 as found from signalbox.run r
+       where r.project_id = $1 and r.runtime = $2 and r.lease_expires_at is not null limit 1`,
+      [project, runtime],
+    );
+    return row !== undefined;
   }
 
   async stop(): Promise<void> {
@@ -125,7 +139,7 @@ async function repetition(
 ): Promise<Measured> {
   const { register } = embedding;
   const random = stage.random(n);
-  const runs = stage.size(20_000, 300);
+  const runs = stage.size(20_000, 600);
   const workers = stage.size(WORKERS, 2);
   const fleet = await Fleet.of(embedding, `killed-${n}`);
   const { project } = fleet;

@@ -120,7 +120,8 @@ export class Embedding {
   }
 
   async addRuntime(project: string, name: string): Promise<void> {
-    good(await this.engine.registerRuntime(project, name, {}, origin));
+    // Nobody beats its heart while others are measured.
+    good(await this.engine.registerRuntime(project, name, { deadline_s: DEADLINE_S }, origin));
   }
 
   /** Submits runs of one project; their UUIDs. */
@@ -171,8 +172,9 @@ export function heldOf({ run, attempt_id, fencing_token }: Claim): Held {
 export const never = new AbortController().signal;
 setMaxListeners(0, never);
 
-/** Long enough that no lease ends while a bench goes on. */
+/** Long enough that no lease ends while a bench goes on, and no runtime becomes stale. */
 const LEASE_MS = 3_600_000;
+const DEADLINE_S = LEASE_MS / 1_000;
 
 export const claimInput: ClaimInput = {
   runtime: "bench",

@@ -5,19 +5,26 @@
 
 import { TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { useState } from "react";
+import { useId, useState } from "react";
 
 const TYPING_MS = 250;
 
 type FieldProps = {
   readonly label: string;
+  /** What stands in it while it is empty: the label, unless given. */
+  readonly hint?: string;
+  /** Words to choose from; any other can be typed. */
+  readonly options?: readonly string[];
+  readonly isWide?: boolean;
   readonly value: string;
   readonly set: (value: string) => void;
   /** `/` leads here. */
   readonly isFirst?: boolean;
 };
 
-export function FilterField({ label, value, set, isFirst = false }: FieldProps) {
+export function FilterField({ label, hint = label, options, value, set, ...looks }: FieldProps) {
+  const { isWide = false, isFirst = false } = looks;
+  const list = useId();
   const [typed, setTyped] = useState(value);
   const [from, setFrom] = useState(value);
   if (from !== value) {
@@ -26,22 +33,32 @@ export function FilterField({ label, value, set, isFirst = false }: FieldProps) 
   }
   const apply = useDebouncedCallback((text: string) => set(text.trim()), TYPING_MS);
   return (
-    <TextInput
-      size="xs"
-      className="sb-field"
-      aria-label={label}
-      placeholder={label}
-      value={typed}
-      {...(isFirst ? { "data-search": true } : {})}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
-        setTyped("");
-        set("");
-      }}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        apply(event.currentTarget.value);
-      }}
-    />
+    <>
+      <TextInput
+        size="xs"
+        className={isWide ? "sb-field-wide" : "sb-field"}
+        aria-label={label}
+        placeholder={hint}
+        value={typed}
+        {...(isFirst ? { "data-search": true } : {})}
+        {...(options === undefined ? {} : { list })}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          setTyped("");
+          set("");
+        }}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value);
+          apply(event.currentTarget.value);
+        }}
+      />
+      {options === undefined ? null : (
+        <datalist id={list}>
+          {options.map((option) => (
+            <option key={option} value={option} />
+          ))}
+        </datalist>
+      )}
+    </>
   );
 }

@@ -1,8 +1,9 @@
 // The batch sender: many small writes of a worker, few requests.
-// Promises: everything queued when the previous request ends goes in the next one (no timer: a
-// lone item waits for nobody); items keep their order; an item is given up only when the server
-// refuses it, never because the server is away; one refused item does not fail its neighbours (a
-// request refused as a whole is halved until the cause stands alone).
+// Promises: everything queued when a request ends goes in the next one (no timer: a lone item waits
+// for nobody); two requests are under way at most, so that one is made while the other is answered;
+// items about one subject keep their order; an item is given up only when the server refuses it,
+// never because the server is away; one refused item does not fail its neighbours (a request
+// refused as a whole is halved until the cause stands alone).
 // Leaves to others: what the items mean (`reporter.ts`, `event-buffer.ts`), and a durable outbox:
 // in process a report is lost only with the process, whose lease then ends and the run goes on.
 
@@ -21,6 +22,8 @@ export type BatchSenderOptions = {
 
 type Outcome = ({ ok: true } & object) | { ok: false; problem: Problem };
 type Item = {
+  /** What it is about: its items are never in two requests at once. */
+  subject: string;
   json: string;
   bytes: number;
   parts: number;
@@ -28,6 +31,7 @@ type Item = {
   reject: (error: SignalboxError) => void;
 };
 
+const MAX_REQUESTS = 2;
 const MAX_ITEMS = 200;
 /** What the items of one request may hold together: the server takes 500 events. */
 const MAX_PARTS = 500;
@@ -42,7 +46,9 @@ export class BatchSender<Result extends object> {
   readonly #options: BatchSenderOptions;
   readonly #closing = new AbortController();
   #queue: Item[] = [];
-  #sending = false;
+  #requests = 0;
+  /** Subjects of the requests under way. */
+  readonly #underWay = new Set<string>();
   #limit = MAX_ITEMS;
   #failures = 0;
   #idle: (() => void)[] = [];
@@ -52,16 +58,18 @@ export class BatchSender<Result extends object> {
   }
 
   /**
-   * Takes an item as JSON; `parts`: how many things it holds. Resolves with its result; rejects
-   * when it is refused or the sender is closed.
+   * Takes an item as JSON, about a `subject`; `parts`: how many things it holds. Resolves with its
+   * result; rejects when it is refused or the sender is closed.
    */
-  push(json: string, parts = 1): Promise<Result> {
+  push(subject: string, json: string, parts = 1): Promise<Result> {
     if (this.#closing.signal.aborted) return Promise.reject(closed());
     const sent = new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ json, bytes: Buffer.byteLength(json), parts, resolve, reject });
+      const bytes = Buffer.byteLength(json);
+      this.#queue.push({ subject, json, bytes, parts, resolve, reject });
     });
-    if (!this.#sending) {
-      this.#sending = true;
+    // While the server is away one request at a time asks for it.
+    if (this.#requests < (this.#failures === 0 ? MAX_REQUESTS : 1)) {
+      this.#requests += 1;
       void this.#sendAll();
     }
     return sent;
@@ -69,7 +77,7 @@ export class BatchSender<Result extends object> {
 
   /** Resolves when everything pushed so far and meanwhile has been answered. */
   idle(): Promise<void> {
-    if (!this.#sending) return Promise.resolve();
+    if (this.#requests === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -80,29 +88,44 @@ export class BatchSender<Result extends object> {
 
   async #sendAll(): Promise<void> {
     await Promise.resolve(); // what is pushed in the same turn goes together
-    while (this.#queue.length > 0 && !this.#closing.signal.aborted) {
+    while (!this.#closing.signal.aborted) {
       const batch = this.#take();
+      if (batch.length === 0) break;
+      for (const { subject } of batch) this.#underWay.add(subject);
       const waitMs = await this.#sendOne(batch);
-      if (waitMs > 0) await sleep(waitMs, this.#closing.signal).catch(() => {});
+      for (const { subject } of batch) this.#underWay.delete(subject);
+      if (waitMs === 0) continue;
+      if (this.#requests > 1) break; // the other one goes on asking
+      await sleep(waitMs, this.#closing.signal).catch(() => {});
     }
+    this.#requests -= 1;
+    if (this.#requests > 0) return;
     for (const item of this.#queue.splice(0)) item.reject(closed());
-    this.#sending = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** The head of the queue: at least one item, at most 200, 500 parts or about 1 MiB. */
+  /** The head of what may go: at most 200 items, 500 parts or about 1 MiB, and at least one. */
   #take(): Item[] {
-    let count = 0;
+    const taken: Item[] = [];
+    const left: Item[] = [];
     let bytes = 0;
     let parts = 0;
-    for (const item of this.#queue) {
+    for (const [at, item] of this.#queue.entries()) {
+      if (this.#underWay.has(item.subject)) {
+        left.push(item);
+        continue;
+      }
       bytes += item.bytes;
       parts += item.parts;
-      const isFull = count === this.#limit || bytes > MAX_BYTES || parts > MAX_PARTS;
-      if (count > 0 && isFull) break;
-      count += 1;
+      const isFull = taken.length === this.#limit || bytes > MAX_BYTES || parts > MAX_PARTS;
+      if (taken.length > 0 && isFull) {
+        left.push(...this.#queue.slice(at));
+        break;
+      }
+      taken.push(item);
     }
-    return this.#queue.splice(0, count);
+    this.#queue = left;
+    return taken;
   }
 
   /** One request. Returns how long to wait before the next. Never throws. */

@@ -155,7 +155,7 @@ export class AttemptEvents {
     try {
       const events = piece.map(({ json }) => json).join(",");
       const json = `${JSON.stringify(fence).slice(0, -1)},"events":[${events}]}`;
-      await sender.push(json, piece.length);
+      await sender.push(fence.run_id, json, piece.length);
       this.#forget(piece);
       this.#limit = Math.min(MAX_EVENTS, this.#limit * 2);
     } catch (error) {

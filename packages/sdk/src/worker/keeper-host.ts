@@ -1,6 +1,7 @@
 // The main thread's side of the keeper: same calls as `Keeper`, done by a thread.
-// Promises: a call is one message and never blocks; if the thread dies it is started again with
-// the leases it had; `stop` resolves when it has ended, after 3 s by force.
+// Promises: a call never blocks; what is said in one turn of the event loop is one message, on its
+// way before the next callback runs (a handler that never yields is one); if the thread dies it is
+// started again with the leases it had; `stop` resolves when it has ended, after 3 s by force.
 // Leaves to others: keeping (`keeper.ts`).
 
 import { Worker as Thread } from "node:worker_threads";
@@ -19,6 +20,8 @@ export class KeeperHost implements KeeperLike {
   readonly #callbacks: KeeperCallbacks;
   readonly #leases = new Map<string, KeptLease>();
   #thread: Thread | null = null;
+  /** Said in this turn and not yet sent. */
+  #said: ToThread[] = [];
   #restart: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
 
@@ -52,6 +55,7 @@ export class KeeperHost implements KeeperLike {
       name: "signalbox-keeper",
     });
     this.#thread = thread;
+    this.#said = [];
     thread.on("message", (message: FromThread) => this.#hear(message));
     thread.on("error", (error) => this.#callbacks.onError?.(error));
     thread.once("exit", () => this.#ended(thread));
@@ -74,8 +78,16 @@ export class KeeperHost implements KeeperLike {
     });
   }
 
-  #say(message: ToThread): void {
-    this.#thread?.postMessage(message);
+  #say(what: ToThread): void {
+    if (this.#thread === null) return;
+    this.#said.push(what);
+    if (this.#said.length === 1) queueMicrotask(() => this.#send());
+  }
+
+  #send(): void {
+    const said = this.#said;
+    this.#said = [];
+    if (said.length > 0) this.#thread?.postMessage(said);
   }
 
   #hear(message: FromThread): void {

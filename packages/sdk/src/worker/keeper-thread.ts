@@ -11,7 +11,7 @@ import type { Directive, Fence, Json } from "../wire.ts";
 import { Keeper } from "./keeper.ts";
 import type { KeeperOptions, KeptLease } from "./keeper.ts";
 
-/** What the host says. */
+/** One thing the host says. A message is what it said in one turn, in order. */
 export type ToThread =
   | { say: "add"; lease: KeptLease }
   | { say: "remove"; fence: Fence }
@@ -39,13 +39,14 @@ function run(port: NonNullable<typeof parentPort>, options: KeeperOptions): void
     onCheckpoint: (fence, stored) => tell({ tell: "checkpoint", fence, stored }),
     onError: (error) => tell({ tell: "error", error: factsOf(error) }),
   });
-  port.on("message", (message: ToThread) => {
-    if (message.say === "add") keeper.add(message.lease);
-    else if (message.say === "remove") keeper.remove(message.fence);
-    else if (message.say === "checkpoint") keeper.setCheckpoint(message.fence, message.checkpoint);
+  const hear = (said: ToThread): void => {
+    if (said.say === "add") keeper.add(said.lease);
+    else if (said.say === "remove") keeper.remove(said.fence);
+    else if (said.say === "checkpoint") keeper.setCheckpoint(said.fence, said.checkpoint);
     // With the port closed nothing keeps the thread alive: it ends, and the host hears that.
     else void keeper.stop().finally(() => port.close());
-  });
+  };
+  port.on("message", (message: ToThread[]) => message.forEach(hear));
   keeper.start();
 }
 

@@ -54,6 +54,8 @@ export class Keeper {
   readonly #stopping = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nextBeatAt = Infinity;
+  /** Whether leases were added in this turn. */
+  #isLooking = false;
   #sentAt = -Infinity;
   #failures = 0;
   #beat: Promise<void> | null = null;
@@ -69,7 +71,13 @@ export class Keeper {
   /** Keeps a lease from now on. Call it at once when the claim is answered: its time runs. */
   add(lease: KeptLease): void {
     this.#leases.add(lease, performance.now());
-    this.#beatBy(performance.now() + this.#intervalMs());
+    if (this.#isLooking) return;
+    // Leases come in hundreds at a time: when to beat for all of them is asked once.
+    this.#isLooking = true;
+    queueMicrotask(() => {
+      this.#isLooking = false;
+      this.#beatBy(performance.now() + this.#intervalMs());
+    });
   }
 
   /** Forgets a lease: its attempt has ended. */

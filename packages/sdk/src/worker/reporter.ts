@@ -33,7 +33,7 @@ export class Reporter {
 
   /** Resolves with the run's new status once accepted; rejects with the refusal. */
   async send(report: Report): Promise<RunStatus> {
-    return (await this.#sender.push(JSON.stringify(report))).run;
+    return (await this.#sender.push(report.run_id, JSON.stringify(report))).run;
   }
 
   /** Resolves when every report has been answered. */

@@ -96,7 +96,11 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     await Promise.all([...sessions, ...pools].map((one) => one.end()));
   };
   try {
-    await allSettled([checkIsolation(parts.reader, house), doorbell.start()]);
+    // The first claim should not wait for connections.
+    const connected = sessions.map((one) => one.runner());
+    const written = parts.writer.within([], async () => {});
+    const looked = checkIsolation(parts.reader, house);
+    await allSettled([looked, doorbell.start(), written, ...connected]);
     await startOut(out, options);
   } catch (error) {
     await stopOut(out);
@@ -135,7 +139,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 }
 
 /** Waits for all of them, also when one has failed, so that nothing opens after the closing. */
-async function allSettled(steps: readonly Promise<void>[]): Promise<void> {
+async function allSettled(steps: readonly Promise<unknown>[]): Promise<void> {
   const failed = (await Promise.allSettled(steps)).find((step) => step.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }

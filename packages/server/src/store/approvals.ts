@@ -9,7 +9,15 @@ import type { Approval } from "../domain/approval.ts";
 import { approvalDueAt } from "../domain/approval.ts";
 import type { JsonObject } from "../domain/run.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, jsonText, namesOf, valuesOf } from "./batch.ts";
+import {
+  arraysOf,
+  batch,
+  instantText,
+  jsonText,
+  namesOf,
+  valuesOf,
+  parametersOf,
+} from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
@@ -183,7 +191,7 @@ const insert = statement(
   "insert_approvals",
   `with w as (insert into signalbox.approval (${namesOf(whole)})
      select ${valuesOf(whole)} from ${batch(whole)} returning 1)
-   select signalbox.expect(count(*), $${whole.length + 1}, 'insert approvals') from w`,
+   select signalbox.expect(count(*), $${parametersOf(whole) + 1}, 'insert approvals') from w`,
 );
 
 /** Makes questions. Concurrency: a second pending one of a run fails by its index. */
@@ -210,7 +218,7 @@ const update = statement(
   "update_approvals",
   `with w as (update signalbox.approval a set ${setting}
      from ${batch(changed)} where a.id = n.id and a.status = n.was returning 1)
-   select signalbox.expect(count(*), $${changed.length + 1}, 'update approvals') from w`,
+   select signalbox.expect(count(*), $${parametersOf(changed) + 1}, 'update approvals') from w`,
 );
 
 /** Writes decisions, each over the status it was made on: a row decided meanwhile fails all. */

@@ -5,10 +5,17 @@
 
 import type { AttemptChange, ProcessFacts, Usage } from "../domain/command.ts";
 import { groupBy } from "../std/group.ts";
-import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, jsonText } from "./batch.ts";
-import { namesOf, settingOf, valuesOf } from "./batch.ts";
-import type { Runner, Statement } from "./db.ts";
+import type { Batched, Column } from "./batch.ts";
+import {
+  batched,
+  instantText,
+  jsonText,
+  namesOf,
+  sendBatch,
+  settingOf,
+  valuesOf,
+} from "./batch.ts";
+import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
 export type NewAttempt = {
@@ -37,18 +44,19 @@ const claimed: readonly Column<NewAttempt>[] = [
   { name: "child_digest", type: "bytea", of: (attempt) => `\\x${attempt.childDigest}` },
 ];
 
-const insert = statement(
+const insert = batched(
   "insert_attempts",
-  `with w as (insert into signalbox.attempt (state, counted, ${namesOf(claimed)})
-     select 'spawning', true, ${valuesOf(claimed)} from ${batch(claimed)} returning 1)
-   select signalbox.expect(count(*), $${claimed.length + 1}, 'insert attempts') from w`,
+  claimed,
+  (rows, next) => `with w as (insert into signalbox.attempt (state, counted, ${namesOf(claimed)})
+     select 'spawning', true, ${valuesOf(claimed)} from ${rows} returning 1)
+   select signalbox.expect(count(*), $${next}, 'insert attempts') from w`,
 );
 
 export async function insertAttempts(
   runner: Runner,
   attempts: readonly NewAttempt[],
 ): Promise<void> {
-  await runner.query(insert, [...arraysOf(claimed, attempts), attempts.length]);
+  await sendBatch(runner, insert, attempts, [attempts.length]);
 }
 
 /** Everything that happened to one attempt in one flush, folded. */
@@ -112,12 +120,12 @@ function stateOf({ end, startedAt }: AttemptWrite): string | null {
   return end?.state ?? (startedAt === null ? null : "running");
 }
 
-function update(name: string, columns: Columns): { statement: Statement; columns: Columns } {
-  const given = [...which, ...columns];
-  const text = `with w as (update signalbox.attempt r set ${settingOf(columns)}
-   from ${batch(given)} where r.run_id = n.run_id and r.number = n.number returning 1)
-   select signalbox.expect(count(*), $${given.length + 1}, '${name}') from w`;
-  return { statement: statement(name, text), columns: given };
+function update(name: string, columns: Columns): Batched<AttemptWrite> {
+  const text = (rows: string, next: number): string =>
+    `with w as (update signalbox.attempt r set ${settingOf(columns)}
+   from ${rows} where r.run_id = n.run_id and r.number = n.number returning 1)
+   select signalbox.expect(count(*), $${next}, '${name}') from w`;
+  return batched(name, [...which, ...columns], text);
 }
 
 const begin = update("begin_attempts", beginning);
@@ -141,9 +149,7 @@ export async function updateAttempts(
   const alike = writes.length > FEW || writes.every(isBeginning);
   const groups = groupBy(writes, (write) => (alike && isBeginning(write) ? begin : any));
   await Promise.all(
-    [...groups].map(([{ statement: what, columns }, rows]) =>
-      runner.query(what, [...arraysOf(columns, rows), rows.length]),
-    ),
+    [...groups].map(([what, rows]) => sendBatch(runner, what, rows, [rows.length])),
   );
 }
 

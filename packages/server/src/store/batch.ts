@@ -1,7 +1,12 @@
 // Rows as arrays: how a set-based write gets its rows, one array parameter per column, unnested.
 // Promises: every value arrives as it was given, whatever characters it has; a column in which all
-// rows are empty costs nothing (its parameter is null, and `unnest` fills up with nulls).
+// rows are alike travels as that one value, and one in which all are empty not at all (reading
+// arrays is half of what a set-based insert costs, ADR 0040). The first column is the key, of which
+// no two rows are alike.
 // Leaves to others: which columns there are (one table beside each statement).
+
+import type { Row, Runner, Statement } from "./db.ts";
+import { statement } from "./db.ts";
 
 /** A column of a batch: its name, its SQL type, and what a row has in it (null = nothing). */
 export type Column<T> = {
@@ -21,10 +26,70 @@ function valueOf<T>({ name, as }: Column<T>): string {
   return as === undefined ? `n.${name}` : `n.${name}::${as}`;
 }
 
-/** The batch as a table expression `n` whose parameters begin with `$1`. */
+/**
+ * The batch as a table expression `n` whose parameters begin with `$1`: an array per column, then
+ * for every column but the first the value that all its rows have. By `case`: row-level security
+ * keeps `coalesce` out of index conditions.
+ */
 export function batch<T>(columns: readonly Column<T>[]): string {
-  const arrays = columns.map(({ type }, index) => `$${index + 1}::${type}[]`);
-  return `unnest(${arrays.join(", ")}) as n(${columns.map(({ name }) => name).join(", ")})`;
+  const arrays = columns.map(({ type }, at) => `$${at + 1}::${type}[]`);
+  const names = columns.map(({ name }) => name).join(", ");
+  const values = columns.map(({ name, type }, at) => {
+    if (at === 0) return `u.${name}`;
+    const alike = `$${columns.length + at}::${type}`;
+    return `case when u.${name} is null then ${alike} else u.${name} end as ${name}`;
+  });
+  return `(select ${values.join(", ")} from unnest(${arrays.join(", ")}) as u(${names})) n`;
+}
+
+/** How many parameters a batch of these columns has: what else a statement is given comes after. */
+export function parametersOf<T>(columns: readonly Column<T>[]): number {
+  return 2 * columns.length - 1;
+}
+
+/** One row as the table expression `n`: without arrays, since setting them up costs most. */
+function single<T>(columns: readonly Column<T>[]): string {
+  const values = columns.map(({ name, type }, at) => `$${at + 1}::${type} as ${name}`);
+  return `(select ${values.join(", ")}) n`;
+}
+
+/** A statement over rows of these columns, and the same for one row alone. */
+export type Batched<T> = {
+  readonly columns: readonly Column<T>[];
+  readonly many: Statement;
+  readonly one: Statement;
+};
+
+/** What the statement says of its rows: where they are (`n`), and which parameter comes next. */
+type Text = (rows: string, next: number) => string;
+
+/**
+ * A statement over a batch, in both its forms. The one for a row alone is called `…_alone`.
+ *
+ * @example
+ * batched("say", columns, (rows, next) => `select $${next}::text || n.word from ${rows}`);
+ */
+export function batched<T>(name: string, columns: readonly Column<T>[], text: Text): Batched<T> {
+  return {
+    columns,
+    many: statement(name, text(batch(columns), parametersOf(columns) + 1)),
+    one: statement(`${name}_alone`, text(single(columns), columns.length + 1)),
+  };
+}
+
+/** Sends rows by the form that fits their number, with what else the statement is given. */
+export function sendBatch<T, R extends Row>(
+  runner: Runner,
+  { columns, many, one }: Batched<T>,
+  rows: readonly T[],
+  more: readonly unknown[] = [],
+): Promise<R[]> {
+  const [row] = rows;
+  if (row === undefined || rows.length > 1) {
+    return runner.query<R>(many, [...arraysOf(columns, rows), ...more]);
+  }
+  const values = columns.map(({ of }) => of(row) ?? null);
+  return runner.query<R>(one, [...values, ...more]);
 }
 
 /** Names of the columns, for an insert. */
@@ -47,9 +112,25 @@ export function settingOf<T>(columns: readonly Column<T>[]): string {
   return settings.join(", ");
 }
 
-/** One parameter per column, in order. */
+/** The parameters of a batch: the arrays of the columns, then what is alike in all rows. */
 export function arraysOf<T>(columns: readonly Column<T>[], rows: readonly T[]): (string | null)[] {
-  return columns.map((column) => arrayOf(column, rows));
+  const arrays: (string | null)[] = [];
+  const alike: (string | null)[] = [];
+  for (const column of columns) {
+    const common = arrays.length === 0 ? undefined : commonOf(column, rows);
+    arrays.push(common === undefined ? arrayOf(column, rows) : null);
+    if (arrays.length > 1) alike.push(common ?? null);
+  }
+  return [...arrays, ...alike];
+}
+
+/** What all rows have in a column; null: nothing, undefined: they differ. */
+function commonOf<T>({ of }: Column<T>, rows: readonly T[]): string | null | undefined {
+  const [first] = rows;
+  if (first === undefined) return null;
+  const common = of(first) ?? null;
+  for (const row of rows) if ((of(row) ?? null) !== common) return undefined;
+  return common === null ? null : String(common);
 }
 
 function arrayOf<T>({ type, of }: Column<T>, rows: readonly T[]): string | null {

@@ -9,7 +9,7 @@ import type { Backoff, Json, JsonObject } from "../domain/run.ts";
 import type { NewRun, ScopeName } from "../domain/submission.ts";
 import { scopeNames } from "../domain/submission.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText } from "./batch.ts";
+import { arraysOf, batch, instantText, parametersOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
@@ -72,7 +72,7 @@ const insert = statement(
        coalesce(n.agent, s.agent)
      from ${batch(opened)} cross join lateral (select s.project_id, s.queue, s.agent
        from signalbox.run_spec s where s.run_id = n.run_id limit 1) s returning 1)
-   select signalbox.expect(count(*), $${opened.length + 1}, 'insert dead letters') from w`,
+   select signalbox.expect(count(*), $${parametersOf(opened) + 1}, 'insert dead letters') from w`,
 );
 
 export async function insertLetters(runner: Runner, rows: readonly NewLetter[]): Promise<void> {
@@ -101,7 +101,7 @@ const close = statement(
   `with w as (update signalbox.dead_letter l set closed_at = n.closed_at, closed_by = n.closed_by,
        note = n.note, became = n.became
      from ${batch(closed)} where l.run_id = n.run_id and l.closed_at is null returning 1)
-   select signalbox.expect(count(*), $${closed.length + 1}, 'close dead letters') from w`,
+   select signalbox.expect(count(*), $${parametersOf(closed) + 1}, 'close dead letters') from w`,
 );
 const follow = statement(
   "follow_redrives",

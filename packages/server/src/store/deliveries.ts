@@ -6,7 +6,7 @@
 // (`delivery-marks.ts`), secrets (store/house).
 
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, namesOf, valuesOf } from "./batch.ts";
+import { arraysOf, batch, namesOf, valuesOf, parametersOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 import type { WebhookRow } from "./webhooks.ts";
@@ -75,7 +75,7 @@ const made: readonly Column<NewDelivery>[] = [
   { name: "seq", type: "bigint", of: ({ event }) => event.seq },
   { name: "type", type: "text", of: ({ event }) => event.type },
 ];
-const at = made.length;
+const at = parametersOf(made);
 /** Due at once, unless an earlier one of its stream waits, in the table or in this batch. */
 const insertMade = statement(
   "insert_deliveries",

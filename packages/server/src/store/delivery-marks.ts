@@ -6,7 +6,7 @@
 
 import type { Endpoint, Tried, TryOutcome } from "../domain/webhook/tries.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText } from "./batch.ts";
+import { arraysOf, batch, instantText, parametersOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 import type { WebhookRef } from "./deliveries.ts";
@@ -89,8 +89,8 @@ const mark = statement(
      next_at = n.next_at, lease_until = null, leased_by = null, status = n.status,
      took_ms = n.took_ms, error = n.error, excerpt = n.excerpt,
      ended_at = case when n.state = 'pending' then null
-       else $${marked.length + 2}::timestamptz end
-   from ${batch(marked)} where r.id = n.id and r.project_id = $${marked.length + 1}`,
+       else $${parametersOf(marked) + 2}::timestamptz end
+   from ${batch(marked)} where r.id = n.id and r.project_id = $${parametersOf(marked) + 1}`,
 );
 const markEndpoint = statement(
   "mark_endpoint",

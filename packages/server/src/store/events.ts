@@ -4,9 +4,9 @@
 // Leaves to others: which facts there are (domain), following them live (engine).
 
 import type { Fact } from "../domain/event.ts";
-import type { Column } from "./batch.ts";
-import { arraysOf, arrayText, batch, instantText, namesOf, valuesOf } from "./batch.ts";
-import type { Runner } from "./db.ts";
+import type { Batched, Column } from "./batch.ts";
+import { arrayText, batched, instantText, namesOf, sendBatch, valuesOf } from "./batch.ts";
+import type { Row, Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
 export type EventRow = {
@@ -62,38 +62,36 @@ function dataText(data: object): string | null {
 }
 
 /** The place of each event among the new ones of its project, from 1. */
-function places(): Column<EventRow> {
+function places(events: readonly EventRow[]): Column<EventRow> {
   const next = new Map<string, number>();
-  const of = ({ projectId }: EventRow): number => {
-    const place = (next.get(projectId) ?? 0) + 1;
-    next.set(projectId, place);
-    return place;
-  };
-  return { name: "place", type: "bigint", of };
+  const found = new Map<EventRow, number>();
+  for (const event of events) {
+    const place = (next.get(event.projectId) ?? 0) + 1;
+    next.set(event.projectId, place);
+    found.set(event, place);
+  }
+  return { name: "place", type: "bigint", of: (event) => found.get(event) };
 }
 
-const columnCount = appended.length + 1;
-
 /** The statement that appends; `and` is what else it does. */
-function appending(and: string, result: string): string {
-  return `with f as (update signalbox.feed_counter f set n = f.n + c.events
-     from unnest($${columnCount + 1}::uuid[], $${columnCount + 2}::bigint[])
-       as c(project_id, events)
+function appending(name: string, and: (next: number) => string, result: string): Batched<EventRow> {
+  const text = (rows: string, next: number): string =>
+    `with f as (update signalbox.feed_counter f set n = f.n + c.events
+     from unnest($${next}::uuid[], $${next + 1}::bigint[]) as c(project_id, events)
      where f.project_id = c.project_id returning f.project_id, f.n - c.events as base),
    w as (insert into signalbox.event (feed, ${namesOf(appended)})
      select f.base + n.place, ${valuesOf(appended)}
-     from ${batch([...appended, places()])} join f on f.project_id = n.project_id returning 1)${and}
-   select signalbox.expect(count(*), $${columnCount + 3}, 'append events')${result} from w`;
+     from ${rows} join f on f.project_id = n.project_id returning 1)${and(next + 3)}
+   select signalbox.expect(count(*), $${next + 2}, 'append events')${result} from w`;
+  return batched(name, [...appended, places([])], text);
 }
 
-const append = statement("append_events", appending("", ""));
-const appendInFlush = statement(
+const append = appending("append_events", () => "", "");
+const appendInFlush = appending(
   "append_events_of_flush",
-  appending(
-    `,
-   l as (insert into signalbox.flush (id, at) values ($${columnCount + 4}, clock_timestamp()))`,
-    ", pg_current_xact_id()::xid::text as version",
-  ),
+  (next) => `,
+   l as (insert into signalbox.flush (id, at) values ($${next}, clock_timestamp()))`,
+  ", pg_current_xact_id()::xid::text as version",
 );
 
 /**
@@ -101,7 +99,7 @@ const appendInFlush = statement(
  * are locked in order first; this is the last statement before the commit.
  */
 export async function appendEvents(runner: Runner, events: readonly EventRow[]): Promise<void> {
-  await Promise.all([lockFeeds(runner, events), runner.query(append, valuesFor(events))]);
+  await Promise.all([lockFeeds(runner, events), send(runner, append, events)]);
 }
 
 /**
@@ -113,10 +111,9 @@ export async function appendFlushEvents(
   events: readonly EventRow[],
   flushId: string,
 ): Promise<string> {
-  const values = [...valuesFor(events), flushId];
   const [, rows] = await Promise.all([
     lockFeeds(runner, events),
-    runner.query<{ version: string }>(appendInFlush, values),
+    send<{ version: string }>(runner, appendInFlush, events, [flushId]),
   ]);
   return rows[0]?.version as string;
 }
@@ -127,10 +124,16 @@ function countsOf(events: readonly EventRow[]): Map<string, number> {
   return counts;
 }
 
-function valuesFor(events: readonly EventRow[]): unknown[] {
+function send<R extends Row>(
+  runner: Runner,
+  what: Batched<EventRow>,
+  events: readonly EventRow[],
+  more: readonly unknown[] = [],
+): Promise<R[]> {
   const counts = countsOf(events);
-  const arrays = arraysOf([...appended, places()], events);
-  return [...arrays, [...counts.keys()], [...counts.values()], events.length];
+  const numbered = { ...what, columns: [...appended, places(events)] };
+  const given = [[...counts.keys()], [...counts.values()], events.length, ...more];
+  return sendBatch<EventRow, R>(runner, numbered, events, given);
 }
 
 async function lockFeeds(runner: Runner, events: readonly EventRow[]): Promise<void> {

@@ -7,7 +7,7 @@ import type { Allowance } from "../domain/allowance/allowance.ts";
 import type { AllowanceRow } from "./allowances.ts";
 import { allowanceOf } from "./allowances.ts";
 import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, namesOf, valuesOf } from "./batch.ts";
+import { arraysOf, batch, instantText, namesOf, valuesOf, parametersOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
@@ -116,7 +116,7 @@ const write = statement(
        closed_at = coalesce(v.closed_at, n.closed_at)
      from ${batch(written)} where v.run_id = n.run_id and v.number = n.number
        and v.allowance_id = n.allowance_id returning 1)
-   select signalbox.expect(count(*), $${written.length + 1}, 'write reservations') from w`,
+   select signalbox.expect(count(*), $${parametersOf(written) + 1}, 'write reservations') from w`,
 );
 
 /** Writes reservations as decided; a closed one stays closed. */

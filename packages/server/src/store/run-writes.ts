@@ -10,10 +10,17 @@ import type { RunPhase } from "../domain/machine.ts";
 import { stateOf } from "../domain/machine.ts";
 import type { Backoff, Json, Run } from "../domain/run.ts";
 import { isEnded } from "../domain/run.ts";
-import type { Column } from "./batch.ts";
-import { arraysOf, batch, instantText, jsonText, namesOf, settingOf, valuesOf } from "./batch.ts";
-import type { Runner, Statement } from "./db.ts";
-import { statement } from "./db.ts";
+import type { Batched, Column } from "./batch.ts";
+import {
+  batched,
+  instantText,
+  jsonText,
+  namesOf,
+  sendBatch,
+  settingOf,
+  valuesOf,
+} from "./batch.ts";
+import type { Runner } from "./db.ts";
 import { groupBy } from "../std/group.ts";
 
 /** What an end or a report brings along: only what is there is written. */
@@ -186,19 +193,17 @@ function approvalModeOf(phase: RunPhase): "hold" | "suspend" | null {
 // ---- the statements -----------------------------------------------------------------------------
 
 type Fields = readonly (keyof Run)[];
-type Update = {
-  readonly statement: Statement;
-  readonly columns: Columns;
+type Update = Batched<RunWrite> & {
   /** Fields of a run that may have changed when this statement is enough. */
   readonly fields: Fields;
 };
 
 function update(name: string, columns: Columns, fields: Fields): Update {
-  const given = [...id, ...columns];
-  const text = `with w as (update signalbox.run r set ${settingOf(columns)}
-      from ${batch(given)} where r.id = n.id returning 1)
-    select signalbox.expect(count(*), $${given.length + 1}, '${name}') from w`;
-  return { statement: statement(name, text), columns: given, fields };
+  const text = (rows: string, next: number): string =>
+    `with w as (update signalbox.run r set ${settingOf(columns)}
+      from ${rows} where r.id = n.id returning 1)
+    select signalbox.expect(count(*), $${next}, '${name}') from w`;
+  return { ...batched(name, [...id, ...columns], text), fields };
 }
 
 const counterFields: Fields = ["lastSeq", "lastProducerSeq"];
@@ -289,9 +294,7 @@ function grouped(writes: readonly RunWrite[]): Map<Update, readonly RunWrite[]> 
 export async function updateRuns(runner: Runner, writes: readonly RunWrite[]): Promise<void> {
   const groups = grouped(writes);
   await Promise.all(
-    [...groups].map(([{ statement: what, columns }, rows]) =>
-      runner.query(what, [...arraysOf(columns, rows), rows.length]),
-    ),
+    [...groups].map(([what, rows]) => sendBatch(runner, what, rows, [rows.length])),
   );
 }
 
@@ -306,14 +309,15 @@ const bornColumns: Columns = [
   ...end,
 ];
 
-const insert = statement(
+const insert = batched(
   "insert_runs",
-  `with w as (insert into signalbox.run (${namesOf(bornColumns)})
-     select ${valuesOf(bornColumns)} from ${batch(bornColumns)} returning 1)
-   select signalbox.expect(count(*), $${bornColumns.length + 1}, 'insert runs') from w`,
+  bornColumns,
+  (rows, next) => `with w as (insert into signalbox.run (${namesOf(bornColumns)})
+     select ${valuesOf(bornColumns)} from ${rows} returning 1)
+   select signalbox.expect(count(*), $${next}, 'insert runs') from w`,
 );
 
 /** Inserts new runs (pending, or claimed or ended in the same flush). Promise: all or none. */
 export async function insertRuns(runner: Runner, writes: readonly RunWrite[]): Promise<void> {
-  await runner.query(insert, [...arraysOf(bornColumns, writes), writes.length]);
+  await sendBatch(runner, insert, writes, [writes.length]);
 }

@@ -6,6 +6,8 @@
 
 import type { LaneKey, NewRun } from "../domain/submission.ts";
 import { laneText } from "../domain/submission.ts";
+import type { Column } from "./batch.ts";
+import { arrayText, batched, jsonText, namesOf, sendBatch, valuesOf } from "./batch.ts";
 import type { Runner } from "./db.ts";
 import { statement } from "./db.ts";
 
@@ -71,29 +73,6 @@ export async function readLanes(
   return runner.query<LaneKey & { id: string }>(lanesById, [ids]);
 }
 
-const insertSpec = statement(
-  "insert_specs",
-  `insert into signalbox.run_spec (run_id, project_id, created_at, idempotency_key, body_sha256,
-     input_sha256, queue, runner, requires, agent, runtime, model, account, parent_run, depends_on,
-     tags, conversation_id, thread_id, workspace_id, bot_id, binding_id, event_id, traceparent,
-     submitted_by, estimate, metadata, authorization_snapshot, input, agent_timeout_ms,
-     redrive_of)
-   select n.run_id, n.project_id, clock_timestamp(), n.idempotency_key, n.body_sha256,
-     n.input_sha256, n.queue, n.runner, n.requires, n.agent, n.runtime, n.model, n.account,
-     n.parent_run, n.depends_on, n.tags, n.conversation_id, n.thread_id, n.workspace_id, n.bot_id,
-     n.binding_id, n.event_id, n.traceparent, n.submitted_by, n.estimate, n.metadata,
-     n.authorization_snapshot, n.input, n.agent_timeout_ms, n.redrive_of
-   from json_to_recordset($1::json) as n(run_id uuid, project_id uuid, idempotency_key text,
-     body_sha256 bytea, input_sha256 bytea, queue text, runner text, requires text[], agent text,
-     runtime text, model text, account text, parent_run uuid, depends_on uuid[], tags text[],
-     conversation_id text, thread_id text, workspace_id text, bot_id text, binding_id text,
-     event_id text, traceparent text, submitted_by text, estimate jsonb, metadata jsonb,
-     authorization_snapshot jsonb, input jsonb, agent_timeout_ms bigint, redrive_of uuid)
-   order by n.project_id, n.idempotency_key, n.run_id
-   on conflict (project_id, idempotency_key) where idempotency_key is not null do nothing
-   returning run_id`,
-);
-
 export type SpecRow = {
   runId: string;
   projectId: string;
@@ -105,52 +84,76 @@ export type SpecRow = {
   redriveOf?: string;
 };
 
+const columns: readonly Column<SpecRow>[] = [
+  { name: "run_id", type: "uuid", of: ({ runId }) => runId },
+  { name: "project_id", type: "uuid", of: ({ projectId }) => projectId },
+  { name: "idempotency_key", type: "text", of: ({ spec }) => spec.idempotencyKey },
+  { name: "body_sha256", type: "bytea", of: ({ spec }) => `\\x${spec.bodySha256}` },
+  { name: "input_sha256", type: "bytea", of: ({ spec }) => `\\x${spec.inputSha256}` },
+  { name: "queue", type: "text", of: ({ spec }) => spec.queue },
+  { name: "runner", type: "text", of: ({ spec }) => spec.runner },
+  { name: "requires", type: "text", of: ({ spec }) => arrayText(spec.requires), as: "text[]" },
+  { name: "agent", type: "text", of: ({ spec }) => spec.agent },
+  { name: "runtime", type: "text", of: ({ spec }) => spec.runtime },
+  { name: "model", type: "text", of: ({ spec }) => spec.model },
+  { name: "account", type: "text", of: ({ spec }) => spec.account },
+  { name: "parent_run", type: "uuid", of: ({ spec }) => spec.parentRun },
+  { name: "depends_on", type: "text", of: ({ dependsOn }) => arrayText(dependsOn), as: "uuid[]" },
+  { name: "tags", type: "text", of: ({ spec }) => arrayText(spec.tags), as: "text[]" },
+  { name: "conversation_id", type: "text", of: ({ spec }) => spec.scopes.conversation_id },
+  { name: "thread_id", type: "text", of: ({ spec }) => spec.scopes.thread_id },
+  { name: "workspace_id", type: "text", of: ({ spec }) => spec.scopes.workspace_id },
+  { name: "bot_id", type: "text", of: ({ spec }) => spec.scopes.bot_id },
+  { name: "binding_id", type: "text", of: ({ spec }) => spec.scopes.binding_id },
+  { name: "event_id", type: "text", of: ({ spec }) => spec.scopes.event_id },
+  { name: "traceparent", type: "text", of: ({ spec }) => spec.traceparent },
+  { name: "submitted_by", type: "text", of: ({ submittedBy }) => submittedBy },
+  { name: "estimate", type: "text", of: ({ spec }) => jsonText(spec.estimate), as: "jsonb" },
+  { name: "metadata", type: "text", of: ({ spec }) => jsonText(spec.metadata), as: "jsonb" },
+  {
+    name: "authorization_snapshot",
+    type: "text",
+    of: ({ spec }) => jsonText(spec.authorization),
+    as: "jsonb",
+  },
+  { name: "input", type: "text", of: ({ spec }) => jsonText(spec.input), as: "jsonb" },
+  { name: "agent_timeout_ms", type: "bigint", of: ({ spec }) => spec.agentTimeoutMs },
+  { name: "redrive_of", type: "uuid", of: ({ redriveOf }) => redriveOf },
+];
+
+const insertSpec = batched(
+  "insert_specs",
+  columns,
+  (rows) => `insert into signalbox.run_spec (created_at, ${namesOf(columns)})
+   select clock_timestamp(), ${valuesOf(columns)} from ${rows}
+   order by n.project_id, n.idempotency_key, n.run_id
+   on conflict (project_id, idempotency_key) where idempotency_key is not null do nothing
+   returning run_id`,
+);
+
 /**
  * Inserts specs; returns the ids that are new. A run whose idempotency key exists is left out: its
  * spec stands already. Concurrency: keys are inserted in order, so two flushes with the same keys
  * wait for each other and never deadlock; the loser then finds the winner's row.
  */
 export async function insertSpecs(runner: Runner, rows: readonly SpecRow[]): Promise<Set<string>> {
-  const records = rows.map(({ runId, projectId, spec, dependsOn, submittedBy, redriveOf }) => ({
-    run_id: runId,
-    project_id: projectId,
-    idempotency_key: spec.idempotencyKey ?? undefined,
-    body_sha256: `\\x${spec.bodySha256}`,
-    input_sha256: `\\x${spec.inputSha256}`,
-    queue: spec.queue,
-    runner: spec.runner,
-    requires: spec.requires,
-    agent: spec.agent ?? undefined,
-    runtime: spec.runtime ?? undefined,
-    model: spec.model ?? undefined,
-    account: spec.account ?? undefined,
-    parent_run: spec.parentRun ?? undefined,
-    depends_on: dependsOn,
-    tags: spec.tags,
-    ...spec.scopes,
-    traceparent: spec.traceparent ?? undefined,
-    submitted_by: submittedBy,
-    estimate: spec.estimate ?? undefined,
-    metadata: spec.metadata,
-    authorization_snapshot: spec.authorization ?? undefined,
-    input: spec.input ?? undefined,
-    agent_timeout_ms: spec.agentTimeoutMs ?? undefined,
-    redrive_of: redriveOf,
-  }));
-  const inserted = await runner.query<{ run_id: string }>(insertSpec, [JSON.stringify(records)]);
+  const inserted = await sendBatch<SpecRow, { run_id: string }>(runner, insertSpec, rows);
   return new Set(inserted.map((row) => row.run_id));
 }
 
 const byIdempotency = statement(
   "specs_by_idempotency",
-  // One key at a time (unique, so the limit changes nothing): joined, a plan that was made while
-  // the table was small reads the whole project.
+  // The first key from the asked one on, which only the index of keys can give without sorting: an
+  // equality would leave the choice open, and a plan made while the table was young reads the
+  // whole project (no statistics: both indexes of the project look alike).
   `select s.run_id, s.project_id, s.idempotency_key, s.body_sha256
    from unnest($1::uuid[], $2::text[]) as n(project_id, key)
    cross join lateral (select s.run_id, s.project_id, s.idempotency_key,
        encode(s.body_sha256, 'hex') as body_sha256
-     from signalbox.run_spec s where s.project_id = n.project_id and s.idempotency_key = n.key
-       and s.idempotency_key is not null limit 1) s`,
+     from signalbox.run_spec s where s.project_id = n.project_id and s.idempotency_key >= n.key
+       and s.idempotency_key is not null
+     order by s.idempotency_key limit 1) s
+   where s.idempotency_key = n.key`,
 );
 
 export type KnownKey = { runId: string; projectId: string; key: string; bodySha256: string };

@@ -12,7 +12,10 @@ import {
   batch,
   instantText,
   jsonText,
+  batched,
   namesOf,
+  parametersOf,
+  sendBatch,
   settingOf,
   arrayText,
   valuesOf,
@@ -81,18 +84,17 @@ const numbered: readonly Column<Values & { n: number }>[] = [
   ...columns,
 ];
 
-const readBack = statement(
+const readBack = batched(
   "read_back",
-  `select ${valuesOf(numbered)} from ${batch(numbered)} order by n.n`,
+  numbered,
+  (rows, next) => `select ${valuesOf(numbered)} from ${rows} where $${next} = 'more' order by n.n`,
 );
 
 /** What the database has of the rows. */
 async function backOf(rows: readonly Values[]): Promise<Values[]> {
   const given = rows.map((row, n) => ({ ...row, n }));
-  const found = await runner.query<{ n: number; bytes: Buffer | null } & Values>(
-    readBack,
-    arraysOf(numbered, given),
-  );
+  type Found = { n: number; bytes: Buffer | null } & Values;
+  const found = await sendBatch<Values & { n: number }, Found>(runner, readBack, given, ["more"]);
   return found.map(({ n, bytes, json, ...row }, at) => {
     expect(n).toBe(at);
     const hex = (bytes as Buffer | null)?.toString("hex") ?? null;
@@ -172,6 +174,16 @@ describe("what comes back is what was given", () => {
     );
   });
 
+  test("whatever most rows have in common", async () => {
+    await fc.assert(
+      fc.asyncProperty(row, fc.array(row, { maxLength: 3 }), fc.nat(40), async (one, odd, n) => {
+        const rows = [...Array.from({ length: n }, () => one), ...odd];
+        expect(await backOf(rows)).toEqual(rows);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test("a very long text, of what must be written differently", async () => {
     const long = '"\\{},🚦 NULL\n'.repeat(100_000);
     const rows = [nothing, { ...nothing, word: long, json: { long }, list: [long] }];
@@ -200,8 +212,29 @@ describe("what is not there", () => {
   test("a column in which all rows are empty travels as null, and the rows remain", async () => {
     const rows = [{ ...nothing, word: "a" }, nothing, nothing];
     const parameters = arraysOf(columns, rows);
-    expect(parameters).toEqual(names.map((name) => (name === "word" ? '{"a",NULL,NULL}' : null)));
+    const arrays = names.map((name) => (name === "word" ? '{"a",NULL,NULL}' : null));
+    expect(parameters).toEqual([...arrays, ...names.slice(1).map(() => null)]);
+    expect(parameters).toHaveLength(parametersOf(columns));
     expect(await backOf(rows)).toEqual(rows);
+  });
+
+  test("a column in which all rows are alike travels as that value, unless it is the key", () => {
+    const rows = [0, 1, 2].map((n) => ({
+      ...nothing,
+      word: "a",
+      other: 'b"',
+      count: n,
+      flag: true,
+    }));
+    const given = new Map(arraysOf(columns, rows).map((value, at) => [at, value]));
+    const place = (name: string): number => names.indexOf(name);
+    const alike = (name: string): number => columns.length - 1 + place(name);
+    const is = (name: string) => [given.get(place(name)), given.get(alike(name))];
+    expect(given.get(0)).toBe('{"a","a","a"}');
+    expect(is("other")).toEqual([null, 'b"']);
+    expect(is("count")).toEqual(["{0,1,2}", null]);
+    expect(is("flag")).toEqual([null, "true"]);
+    expect(is("at")).toEqual([null, null]);
   });
 
   test("no rows are no rows", async () => {

@@ -61,6 +61,9 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   update_attempts: attemptByKey,
 };
 
+/** A row alone goes the same way as many. */
+const waysOf = (name: string): readonly string[] | undefined => hot[name.replace(/_alone$/, "")];
+
 /** Who looks for work looks at all lanes of the project. */
 const lookingForWork = "claim_candidates reads lane of whole projects by lane_project_id_key_key";
 
@@ -101,6 +104,8 @@ async function playLifecycles(parts: Parts, project: string): Promise<void> {
   for (const answer of await append(parts, project, logs, origin)) ok(answer);
   ok(await heartbeat(parts, project, { runtime: "w1", agents: ["a"], leases: claims }, origin));
   const [last, ...others] = claims as [Claimed, ...Claimed[]];
+  await playAlone(parts, project);
+  await tell({ kind: "release", cause: "shutdown" }, others.splice(0, 2));
   await tell({ kind: "complete", output: 1 }, others);
   ok(await cancel(parts, project, last.runId, { reason: null, cascade: false, origin }));
   await parts.house.within([], (runner) =>
@@ -116,6 +121,21 @@ async function playLifecycles(parts: Parts, project: string): Promise<void> {
   await parts.reader.within([project], (runner) =>
     countStates(noting(runner, listed), crowdProjects[0] as string, 10_000),
   );
+}
+
+/** The same, one run at a time and one thing in a flush. */
+async function playAlone(parts: Parts, project: string): Promise<void> {
+  const [run] = await submit(parts, project, [newRunOf({})], origin);
+  ok(run);
+  const [claimed] = await claimAll(parts, project);
+  const one = claimed as Claimed;
+  const tell = async (command: RunCommand): Promise<void> => {
+    for (const answer of await report(parts, project, [{ ...one, command }], origin)) ok(answer);
+  };
+  await tell({ kind: "start", process: {} });
+  const events = [{ type: "log.line", data: { text: "line" } }];
+  for (const answer of await append(parts, project, [{ ...one, events }], origin)) ok(answer);
+  await tell({ kind: "complete", output: 1 });
 }
 
 async function claimAll(parts: Parts, project: string): Promise<Claimed[]> {
@@ -144,17 +164,32 @@ const reader = {
   settings: listSettings,
 };
 
-test("the lifecycles sent every statement that is hot", () => {
+test("the lifecycles sent every statement that is hot, and those of a row alone", () => {
   expect(Object.keys(hot).filter((name) => !flushed.has(name))).toEqual([]);
+  const alone = [...flushed.keys()].filter((name) => name.endsWith("_alone"));
+  expect(alone).toEqual(
+    expect.arrayContaining([
+      "insert_specs_alone",
+      "insert_runs_alone",
+      "insert_attempts_alone",
+      "append_events_of_flush_alone",
+      "update_run_steps_alone",
+      "update_run_counters_alone",
+      "update_run_claims_alone",
+      "update_run_ends_alone",
+      "begin_attempts_alone",
+      "update_attempts_alone",
+    ]),
+  );
 });
 
 describe.each(databaseNames)("a database %s", (database) => {
   test("what is hot goes the one way by index", async () => {
     const found = await explained(database, flushOptions("plans"), flushed);
     const ways = found.flatMap(([name, plans]) =>
-      plans.filter(() => name in hot).map((plan) => [name, pathsOf(plan)]),
+      plans.filter(() => waysOf(name) !== undefined).map((plan) => [name, pathsOf(plan)]),
     );
-    expect(ways).toEqual(ways.map(([name]) => [name, hot[name as string]]));
+    expect(ways).toEqual(ways.map(([name]) => [name, waysOf(name as string)]));
     const excess = found.flatMap(excessIn);
     expect(excess.filter((line) => line !== lookingForWork)).toEqual([]);
   });

@@ -26,7 +26,7 @@ import { nameProjects, openAs } from "./sessions.ts";
 let database: FreshDatabase;
 let app: pg.Client;
 let runner: Runner;
-/** Names of the statements that were sent. */
+/** Names of the statements that were sent, of a row alone or of many. */
 let sent: string[] = [];
 const project = randomUUID();
 
@@ -42,7 +42,7 @@ beforeAll(async () => {
   const plain = runnerOf(app);
   runner = {
     query(what, values) {
-      sent.push(what.name);
+      sent.push(what.name.replace(/_alone$/, ""));
       return plain.query(what, values);
     },
   };

@@ -149,6 +149,42 @@ test("identity, rank and counters of a run only grow", async () => {
   expect(outcomes).toEqual([...Array.from({ length: 5 }, () => "SB001"), "rows 1"]);
 });
 
+test("the guard is called for every column it looks at, save the number of the log", async () => {
+  const { rows } = await owner.query<{ body: string; columns: string[] }>(
+    `select p.prosrc as body, array(select a.attname from pg_attribute a
+       where a.attrelid = t.tgrelid and a.attnum = any (t.tgattr))::text[]
+       as columns
+     from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+     where t.tgrelid = 'signalbox.run'::regclass and t.tgname = 'run_is_guarded'`,
+  );
+  const [guard] = rows;
+  const seen = (guard?.body ?? "").matchAll(/\b(?:new|old)\.([a-z_0-9]+)/g);
+  const looked = new Set([...seen].map(([, column]) => column));
+  expect(looked.size).toBeGreaterThan(20);
+  looked.delete("last_seq");
+  expect(new Set(guard?.columns)).toEqual(looked);
+});
+
+test("the code of an error is kept beside it, whatever is written there", async () => {
+  const id = idOf("running");
+  const failed = { ...columnsOf("failed"), error: '{"code": "E-1"}' };
+  const read = async (): Promise<unknown> => {
+    const { rows } = await owner.query("select error_code from signalbox.run where id = $1", [id]);
+    return rows[0]?.error_code;
+  };
+  await owner.query("begin");
+  for (const [columns, code] of [
+    [{ error_code: "E-2" }, null],
+    [{ error: '{"code": "E-3"}' }, "E-3"],
+    [{ error: null }, null],
+    [failed, "E-1"],
+  ] as const) {
+    await owner.query(updateRun(id, columns));
+    expect(await read()).toBe(code);
+  }
+  await owner.query("rollback");
+});
+
 describe("the register is append-only", () => {
   const all = {
     update: "update signalbox.event set data = '{}'",

@@ -3,10 +3,10 @@
 // of the trail holds is asked for when it is wanted.
 // Leaves to others: the fields (`filter-bar.tsx`), files (`export.tsx`), keeping it (server).
 
-import { Button } from "@mantine/core";
 import type { AuditEntry } from "@signalbox/sdk";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Needs } from "../../parts/act-button.tsx";
+import { Older } from "../../parts/older.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Plain } from "../../parts/plain.tsx";
 import { Empty, Waiting, Wrong } from "../../parts/quiet.tsx";
@@ -57,21 +57,7 @@ function Trail({ chosen }: { readonly chosen: Chosen }) {
   return (
     <>
       <Deeds entries={entries} />
-      <div className="sb-row">
-        {asked.hasNextPage ? (
-          <Button
-            size="xs"
-            variant="default"
-            loading={asked.isFetchingNextPage}
-            onClick={() => void asked.fetchNextPage()}
-          >
-            Show older
-          </Button>
-        ) : null}
-        <span className="sb-dim sb-small sb-num" aria-live="polite">
-          {entries.length} shown{asked.hasNextPage ? ", more before" : ", that is all"}
-        </span>
-      </div>
+      <Older shown={entries.length} asked={asked} />
     </>
   );
 }

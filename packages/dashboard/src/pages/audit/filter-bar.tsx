@@ -4,8 +4,8 @@
 // Leaves to others: the address (`filter.ts`), exporting (`export.tsx`).
 
 import { Button, NativeSelect, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
 import { useState } from "react";
+import { FilterField } from "../../parts/filter-field.tsx";
 import { useMay } from "../../session.ts";
 import { spans, useChosen } from "./filter.ts";
 
@@ -44,8 +44,6 @@ const deeds = [
   "webhook.removed",
   "webhook.rotated",
 ];
-
-const TYPING_MS = 300;
 
 export function FilterBar() {
   const { chosen, choose } = useChosen();
@@ -114,43 +112,16 @@ type TextFieldProps = {
   readonly options?: readonly string[];
 };
 
-function TextField({ field, label, hint, options }: TextFieldProps) {
+function TextField({ field, ...words }: TextFieldProps) {
   const { chosen, choose } = useChosen();
-  const given = chosen[field] ?? "";
-  const [typed, setTyped] = useState(given);
-  const [from, setFrom] = useState(given);
-  // The address changed by other means (Back, Clear, a click in the list): it wins.
-  if (from !== given) {
-    setFrom(given);
-    setTyped(given);
-  }
-  const apply = useDebouncedCallback((value: string) => choose({ [field]: value }), TYPING_MS);
   return (
-    <>
-      <TextInput
-        size="xs"
-        className="sb-field-wide"
-        aria-label={label}
-        placeholder={hint}
-        value={typed}
-        {...(field === "actor" ? { "data-search": true } : {})}
-        {...(options === undefined ? {} : { list: `audit-${field}` })}
-        onKeyDown={(event) => {
-          if (event.key === "Escape") choose({ [field]: undefined });
-        }}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value);
-          apply(event.currentTarget.value.trim());
-        }}
-      />
-      {options === undefined ? null : (
-        <datalist id={`audit-${field}`}>
-          {options.map((option) => (
-            <option key={option} value={option} />
-          ))}
-        </datalist>
-      )}
-    </>
+    <FilterField
+      {...words}
+      isWide
+      isFirst={field === "actor"}
+      value={chosen[field] ?? ""}
+      set={(value) => choose({ [field]: value === "" ? undefined : value })}
+    />
   );
 }
 

@@ -3,10 +3,9 @@
 // pauses, and can be emptied with one key (Escape).
 // Leaves to others: the address (`filter.ts`), the list.
 
-import { Button, NativeSelect, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { useState } from "react";
+import { Button, NativeSelect } from "@mantine/core";
 import { useRunCounts } from "./run-counts.ts";
+import { FilterField } from "../../parts/filter-field.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
 import { runLooks, runStates } from "../../parts/states.ts";
 import { fields, spans } from "./filter.ts";
@@ -30,7 +29,13 @@ export function FilterBar({ chosen, choose }: BarProps) {
       <StateCounts chosen={chosen} choose={choose} />
       <div className="sb-row">
         {fields.map((field) => (
-          <FieldInput key={field} field={field} chosen={chosen} choose={choose} />
+          <FilterField
+            key={field}
+            label={words[field]}
+            isFirst={field === "text"}
+            value={chosen[field] ?? ""}
+            set={(value) => choose({ [field]: value })}
+          />
         ))}
         <NativeSelect
           size="xs"
@@ -55,37 +60,6 @@ export function FilterBar({ chosen, choose }: BarProps) {
         </Button>
       </div>
     </div>
-  );
-}
-
-const TYPING_MS = 250;
-
-function FieldInput({ field, chosen, choose }: BarProps & { readonly field: Field }) {
-  const given = chosen[field] ?? "";
-  const [typed, setTyped] = useState(given);
-  const [from, setFrom] = useState(given);
-  // The address changed by other means (Back, Clear): it wins.
-  if (from !== given) {
-    setFrom(given);
-    setTyped(given);
-  }
-  const apply = useDebouncedCallback((value: string) => choose({ [field]: value }), TYPING_MS);
-  return (
-    <TextInput
-      size="xs"
-      className="sb-field"
-      aria-label={words[field]}
-      placeholder={words[field]}
-      value={typed}
-      {...(field === "text" ? { "data-search": true } : {})}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") choose({ [field]: "" });
-      }}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        apply(event.currentTarget.value);
-      }}
-    />
   );
 }
 

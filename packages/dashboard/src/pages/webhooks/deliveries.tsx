@@ -3,12 +3,12 @@
 // sent again.
 // Leaves to others: when a try is made (server).
 
-import { Button } from "@mantine/core";
 import type { Delivery, DeliveryState, Webhook } from "@signalbox/sdk";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useAction } from "../../api.ts";
 import { ActButton } from "../../parts/act-button.tsx";
+import { Older } from "../../parts/older.tsx";
 import { Plain } from "../../parts/plain.tsx";
 import { Empty, Waiting, Wrong } from "../../parts/quiet.tsx";
 import { StateBadge } from "../../parts/state-badge.tsx";
@@ -108,21 +108,7 @@ function List({ webhook, state }: ListProps) {
         figures={[4, 6]}
         rows={deliveries.map((delivery) => ({ key: delivery.id, cells: cellsOf(delivery) }))}
       />
-      <div className="sb-row">
-        {asked.hasNextPage ? (
-          <Button
-            size="xs"
-            variant="default"
-            loading={asked.isFetchingNextPage}
-            onClick={() => void asked.fetchNextPage()}
-          >
-            Show older
-          </Button>
-        ) : null}
-        <span className="sb-dim sb-small sb-num" aria-live="polite">
-          {deliveries.length} shown{asked.hasNextPage ? ", more before" : ", that is all"}
-        </span>
-      </div>
+      <Older shown={deliveries.length} asked={asked} />
     </>
   );
 }

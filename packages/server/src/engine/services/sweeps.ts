@@ -56,6 +56,7 @@ export type SweepOptions = {
 const FLOOR_MS = 1000;
 const PAGE = 500;
 const STRAY_EVERY_MS = 2000;
+const FIRST_STRAYS_MS = 500;
 /** What looks at every agent and every lane. */
 const SCAN_EVERY_MS = 10_000;
 const CLEAN_EVERY_MS = 600_000;
@@ -103,6 +104,8 @@ export class Sweeps {
   }
 
   start(): void {
+    // The first round is about what is due: what a server is asked at its start goes before strays.
+    this.#lastStray = this.#options.clock.mono() - STRAY_EVERY_MS + FIRST_STRAYS_MS;
     this.#service.start();
   }
 

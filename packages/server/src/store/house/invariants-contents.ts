@@ -41,7 +41,7 @@ export const contentInvariants: readonly Invariant[] = [
     "I-11 inputs",
     "the input of a run is the one whose digest was told when it was accepted",
     `select s.run_id::text as subject, s.input, encode(s.input_sha256, 'hex') as digest
-     from signalbox.run_spec s where ${within("s.run_id")}`,
+     from signalbox.run_spec s where ${within("s.run_id")} order by s.run_id`,
     ({ input, digest }) => {
       const found = sha256Hex(canonicalJson(input ?? null));
       return found === digest ? null : `its input has the digest ${found}`;

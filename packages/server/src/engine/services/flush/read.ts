@@ -105,7 +105,6 @@ async function readSubmits(
   const parents = new Set<string>();
   const held = new Map<string, KeyRef>();
   const rows: SpecRow[] = [];
-  const keys = new Map<string, { projectId: string; key: string }>();
   for (const { projectId, runs, origin } of items) {
     for (const { id, spec, dependsOn } of runs) {
       rows.push({ runId: id, projectId, spec, dependsOn, submittedBy: origin.actor });
@@ -114,19 +113,30 @@ async function readSubmits(
         const ref = { projectId, key: spec.concurrencyKey };
         held.set(keyName(ref), ref);
       }
-      if (spec.idempotencyKey !== null) {
-        const key = { projectId, key: spec.idempotencyKey };
-        keys.set(`${projectId}/${key.key}`, key);
-      }
     }
   }
-  const [inserted, known, open, keyUse] = await Promise.all([
+  const [inserted, open, keyUse] = await Promise.all([
     insertSpecs(runner, rows),
-    keys.size === 0 ? [] : findByIdempotency(runner, [...keys.values()]),
     parents.size === 0 ? new Map<string, boolean>() : parentsOpen(runner, [...parents]),
     held.size === 0 ? new Map<string, number>() : peekLiveByKey(runner, [...held.values()]),
   ]);
+  const known = await readKnown(runner, rows, inserted);
   return { inserted, known, parents: open, keyUse };
+}
+
+/** The runs that stand under the keys of those that were not inserted: seldom any. */
+async function readKnown(
+  runner: Runner,
+  rows: readonly SpecRow[],
+  inserted: ReadonlySet<string>,
+): Promise<readonly KnownKey[]> {
+  if (inserted.size === rows.length) return [];
+  const keys = new Map<string, { projectId: string; key: string }>();
+  for (const { runId, projectId, spec } of rows) {
+    if (inserted.has(runId) || spec.idempotencyKey === null) continue;
+    keys.set(`${projectId}/${spec.idempotencyKey}`, { projectId, key: spec.idempotencyKey });
+  }
+  return findByIdempotency(runner, [...keys.values()]);
 }
 
 type Locked = Pick<

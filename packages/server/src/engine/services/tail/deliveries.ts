@@ -59,6 +59,8 @@ const AT_ONCE_OF_PROJECT = 64;
 const AT_ONCE_IN_ALL = 256;
 const LEASE_MS = SEND_MS + 20_000;
 const CLEAN_EVERY_MS = 600_000;
+/** Not with the first round: what a server is asked at its start goes before. */
+const FIRST_CLEAN_MS = 5000;
 const STOP_WAIT_MS = 2000;
 
 /** Deliveries taken for a try, with the events they are of (by feed), and what signs them. */
@@ -91,6 +93,8 @@ export class Deliveries {
   }
 
   start(): void {
+    const { clock } = this.#options.parts();
+    this.#lastClean = clock.mono() - CLEAN_EVERY_MS + FIRST_CLEAN_MS;
     this.#service.start();
   }
 
