@@ -61,6 +61,8 @@ async function talkative({ scene }: Stage): Promise<Talk> {
   return { id, say };
 }
 
+const frame = "new Promise((drawn) => requestAnimationFrame(drawn))";
+
 // There is no page without a browser.
 describe.skipIf(!hasBrowser)("the page of a run", () => {
   let stage: Stage;
@@ -93,12 +95,8 @@ describe.skipIf(!hasBrowser)("the page of a run", () => {
     await expect
       .poll(
         async () => {
-          await log().evaluate(async (box, step) => {
-            box.scrollBy(0, step);
-            for (let frames = 0; frames < 3; frames += 1) {
-              await new Promise((drawn) => requestAnimationFrame(drawn));
-            }
-          }, by);
+          await log().evaluate((box, step) => box.scrollBy(0, step), by);
+          for (let frames = 0; frames < 3; frames += 1) await page.evaluate(frame);
           return log().getByText(text, { exact: true }).count();
         },
         { timeout: 60_000, interval: 1 },

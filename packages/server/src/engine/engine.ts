@@ -41,6 +41,7 @@ import { ApprovalSweeps } from "./services/sweeps-approvals.ts";
 import { FleetSweeps } from "./services/sweeps-fleet.ts";
 import { Floors } from "./services/flush/floors.ts";
 import { RunMemory } from "./services/flush/memory.ts";
+import { rehearseEnrolment, rehearseFlush } from "./services/flush/rehearse.ts";
 import { ShutLanes } from "./services/flush/shut-lanes.ts";
 import { Hub, isWork, names } from "./services/hub.ts";
 import { KeyMemory } from "./services/key-memory.ts";
@@ -96,11 +97,13 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     await Promise.all([...sessions, ...pools].map((one) => one.end()));
   };
   try {
-    // The first claim should not wait for connections.
-    const connected = sessions.map((one) => one.runner());
-    const written = parts.writer.within([], async () => {});
+    // The first claim should wait neither for connections nor for plans.
+    const [control, work] = [sessions.slice(0, 1), sessions.slice(1)];
+    const opened = control.map((one) => one.runner());
+    const rehearsed = work.map((one) => rehearseFlush(one, flushContext(options)));
+    const enrolled = rehearseEnrolment(parts, parts.context);
     const looked = checkIsolation(parts.reader, house);
-    await allSettled([looked, doorbell.start(), written, ...connected]);
+    await allSettled([looked, doorbell.start(), enrolled, ...opened, ...rehearsed]);
     await startOut(out, options);
   } catch (error) {
     await stopOut(out);

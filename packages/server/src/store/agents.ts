@@ -163,20 +163,23 @@ export async function readClaimAgents(
 
 const ensure = statement(
   "ensure_agents",
-  `insert into signalbox.agent (id, project_id, name, status_since, created_at)
-   select n.id, n.project_id, n.name, clock_timestamp(), clock_timestamp()
+  `insert into signalbox.agent (id, project_id, name, last_seq, status_since, created_at)
+   select n.id, n.project_id, n.name, $4, clock_timestamp(), clock_timestamp()
    from unnest($1::uuid[], $2::uuid[], $3::text[]) as n(id, project_id, name)
    order by n.project_id, n.name on conflict (project_id, name) do nothing
    returning id, project_id, name`,
 );
 
-/** Makes agents that are not known yet; returns those that are new. */
+/**
+ * Makes agents that are not known yet; returns those that are new. `lastSeq`: how many events the
+ * caller records of each that is new.
+ */
 export async function ensureAgents(
   runner: Runner,
   refs: readonly AgentRef[],
-  newId: () => string,
+  { newId, lastSeq }: { newId: () => string; lastSeq: number },
 ): Promise<{ id: string; project_id: string; name: string }[]> {
-  return runner.query(ensure, [refs.map(() => newId()), ...valuesOf(refs)]);
+  return runner.query(ensure, [refs.map(() => newId()), ...valuesOf(refs), lastSeq]);
 }
 
 const lockSome = statement(

@@ -23,6 +23,18 @@ test("an agent nobody described is known from its first claim on", async () => {
   expect(await c.feed("agent.registered")).toHaveLength(1);
 });
 
+test("a crew that comes at once is known at once, each with an account and one event", async () => {
+  const c = await crew("known");
+  const names = Array.from({ length: 40 }, (_, n) => `fresh-${n}`);
+  await Promise.all([c.claim("w1", [...names, "known"]), c.claim("w1", names.toReversed())]);
+  const told = (await c.feed("agent.registered")).map(({ data }) => data["name"]);
+  expect(told).toHaveLength(names.length + 1);
+  expect(new Set(told)).toEqual(new Set([...names, "known"]));
+  for (const name of names.slice(0, 3)) {
+    expect((await stage.engine.account(c.projectId, name))?.name).toBe(name);
+  }
+});
+
 test("a paused agent takes nothing, and who paused it is told", async () => {
   const c = await crew("a");
   const [run = ""] = await c.submit(1);

@@ -15,7 +15,9 @@ import type { AgentView } from "../../store/agent-queries.ts";
 import type { AgentRow } from "../../store/agents.ts";
 import { ensureAgents, excludeAgent, lockAgents, saveAgent } from "../../store/agents.ts";
 import type { Runner } from "../../store/db.ts";
-import { readStream } from "../../store/events.ts";
+import type { EventRow } from "../../store/events.ts";
+import { appendEvents, readStream } from "../../store/events.ts";
+import { readNow } from "../../store/flushes.ts";
 import type { AgentFilter, EventPageInput, Origin, PageInput } from "../contract.ts";
 import type { Parts } from "../parts.ts";
 import { agentOf } from "../queries/fleet-views.ts";
@@ -75,7 +77,7 @@ async function changeAgent(
   const found = await parts.writer.within([projectId], async (runner) => {
     const ref = { projectId, name };
     await excludeAgent(runner, ref);
-    if (make) await ensureAgents(runner, [ref], parts.newId);
+    if (make) await ensureAgents(runner, [ref], { newId: parts.newId, lastSeq: 0 });
     const before = (await lockAgents(runner, [ref]))[0];
     if (before === undefined) return false;
     const told = tell(before);
@@ -151,26 +153,36 @@ export async function knowAgents(
   const { knownAgents } = parts;
   const fresh = names.filter((name) => !knownAgents.has(`${projectId}/${name}`));
   if (fresh.length === 0) return;
-  await parts.writer.within([projectId], async (runner) => {
-    const refs = fresh.map((name) => ({ projectId, name }));
-    const made = await ensureAgents(runner, refs, parts.newId);
-    if (made.length === 0) return;
-    // Each draws on an account of its own name until somebody says otherwise.
-    const accounts = made.map(({ name }) => ({ projectId, account: name }));
-    await ensureAccounts(runner, accounts, parts.newId);
-    for (const row of await lockAgents(
-      runner,
-      made.map(({ name }) => ({ projectId, name })),
-    )) {
-      await saveAgent(runner, { ...row, last_seq: row.last_seq + 1 });
-      const data = { name: row.name, by: "first claim" };
-      const seq = row.last_seq + 1;
-      const event = { seq, type: "agent.registered" as const, data, origin };
-      await recordOnAgent(parts, runner, row, event);
-    }
-  });
+  await parts.writer.within([projectId], (runner) =>
+    enrol(parts, runner, { projectId, names: fresh, origin }),
+  );
   if (knownAgents.size > MAX_REMEMBERED) knownAgents.clear();
   for (const name of fresh) knownAgents.add(`${projectId}/${name}`);
+}
+
+type Enrolment = { projectId: string; names: readonly string[]; origin: Origin };
+
+/** Two round trips however many they are: a fleet's first claims wait for them. */
+async function enrol(
+  parts: Parts,
+  runner: Runner,
+  { projectId, names, origin }: Enrolment,
+): Promise<void> {
+  const { newId, context } = parts;
+  const refs = names.map((name) => ({ projectId, name }));
+  const [made, at] = await Promise.all([
+    ensureAgents(runner, refs, { newId, lastSeq: 1 }),
+    readNow(runner, context.offsetMs()),
+  ]);
+  if (made.length === 0) return;
+  const events = made.map(({ id, name }): EventRow => {
+    const data = { name, by: "first claim" };
+    const fact = { type: "agent.registered", source: "operator", data, at } as const;
+    return { stream: "agent", streamId: id, seq: 1, projectId, fact, ...origin };
+  });
+  // Each draws on an account of its own name until somebody says otherwise.
+  const accounts = made.map(({ name }) => ({ projectId, account: name }));
+  await Promise.all([ensureAccounts(runner, accounts, newId), appendEvents(runner, events)]);
 }
 
 // ---- questions ----------------------------------------------------------------------------------

@@ -24,9 +24,11 @@ export async function claim(
   input: ClaimInput,
   call: { origin: Origin; signal: AbortSignal },
 ): Promise<wire.ClaimResponse | Refusal> {
-  await rememberRuntime(parts, projectId, input.runtime);
   const named = input.agents.map(({ name }) => name);
-  if (named.length > 0) await knowAgents(parts, projectId, named, call.origin);
+  await Promise.all([
+    rememberRuntime(parts, projectId, input.runtime),
+    named.length === 0 ? null : knowAgents(parts, projectId, named, call.origin),
+  ]);
   const { waitMs, ...rest } = input;
   const item = { kind: "claim", projectId, ...rest, origin: call.origin } as const;
   const found = await parts.dispatcher.claim(item, waitMs, call.signal);

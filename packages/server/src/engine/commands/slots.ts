@@ -54,7 +54,7 @@ export async function createSlot(
     const at = await readNow(runner, parts.context.offsetMs());
     const wrong = checkSlot({ startsAt, endsAt, priority }, at);
     if (wrong !== null) return wrong;
-    await ensureAgents(runner, [{ projectId, name: agent }], parts.newId);
+    await ensureAgents(runner, [{ projectId, name: agent }], { newId: parts.newId, lastSeq: 0 });
     const row = await insertSlot(runner, {
       id,
       project_id: projectId,
