@@ -4,7 +4,8 @@
 // the load; the worst sample of every repetition is judged, not a median. Stuck on the run: its
 // row is locked and its start goes from flush to flush. Stuck on the attempt: the row of the
 // attempt is locked and the start meets that in the middle of a flush. How many lifecycles ended
-// beside it, and how many were refused as late, stands beside; it is not judged.
+// beside it, how many were refused as late, and the longest plain commit of a witness in the same
+// seconds stand beside; they are not judged.
 // Leaves to others: what the commands do (campaigns).
 
 import type { Campaign } from "../stage/campaign.ts";
@@ -21,6 +22,7 @@ import type { Random } from "../stage/random.ts";
 import { speed } from "../stage/speed.ts";
 import type { Stage } from "../stage/stage.ts";
 import { sleep } from "../stage/until.ts";
+import { Witness } from "../stage/witness.ts";
 
 const SATURATED = 512;
 const BESIDE_STUCK = 64;
@@ -102,18 +104,24 @@ type Under = {
 async function under(house: House, load: Under): Promise<Measured> {
   const { stage, embedding, place } = house;
   const { condition, held, random } = load;
+  const witness = await Witness.begin(embedding.url);
   const working = new Lifecycles(throughEngine(embedding, place), load.inFlight, isLate);
   try {
     await sleep(stage.size(SETTLE_MS, 100));
+    await witness.seen();
     const measured = await sample(house, condition, { held, random });
+    const { commit_most_ms, late_most_ms } = await witness.seen();
     return {
       ...measured,
+      [`${condition}_witness_commit_most_ms`]: commit_most_ms,
+      [`${condition}_witness_late_most_ms`]: late_most_ms,
       [`${condition}_lifecycles`]: working.ended,
       [`${condition}_refused_late`]: working.excused,
     };
   } finally {
     await load.after?.();
     await working.stop();
+    await witness.end();
   }
 }
 
@@ -203,6 +211,8 @@ export const control: Campaign = {
           [`${condition}_${command}_p50_ms`, speed("ms")],
           [`${condition}_${command}_p99_ms`, speed("ms")],
         ]),
+        [`${condition}_witness_commit_most_ms`, speed("ms")],
+        [`${condition}_witness_late_most_ms`, speed("ms")],
         [`${condition}_lifecycles`, speed("")],
         [`${condition}_refused_late`, speed("")],
       ]),
