@@ -108,13 +108,13 @@ async function under(house: House, load: Under): Promise<Measured> {
   const working = new Lifecycles(throughEngine(embedding, place), load.inFlight, isLate);
   try {
     await sleep(stage.size(SETTLE_MS, 100));
-    await witness.seen();
+    witness.take();
     const measured = await sample(house, condition, { held, random });
-    const { commit_most_ms, late_most_ms } = await witness.seen();
+    const { commitMostMs, lateMostMs } = witness.take();
     return {
       ...measured,
-      [`${condition}_witness_commit_most_ms`]: commit_most_ms,
-      [`${condition}_witness_late_most_ms`]: late_most_ms,
+      [`${condition}_witness_commit_most_ms`]: commitMostMs,
+      [`${condition}_witness_late_most_ms`]: lateMostMs,
       [`${condition}_lifecycles`]: working.ended,
       [`${condition}_refused_late`]: working.excused,
     };

@@ -1,40 +1,31 @@
-// The thread of the witness (witness.ts): sleeps, commits a row, and remembers the worst of both.
+// The thread of the witness (witness.ts): sleeps, commits a row, and notes the worst of both.
+// Leaves to others: when to begin and to end, reading what was noted.
 
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 
 import { Client } from "./postgres.ts";
 import { sleep } from "./until.ts";
-import type { Seen } from "./witness.ts";
+import { board } from "./witness.ts";
 
 const EVERY_MS = 20;
 
-const { url } = workerData as { url: string };
+const { url, seen } = workerData as { url: string; seen: Int32Array };
+
+function note(place: number, ms: number): void {
+  const us = Math.round(ms * 1000);
+  if (us > Atomics.load(seen, place)) Atomics.store(seen, place, us);
+}
+
 const client = new Client({ connectionString: url });
-let worst: Seen = { commit_most_ms: 0, late_most_ms: 0 };
-let isOver = false;
-
-parentPort?.on("message", (asked: "seen" | "end") => {
-  if (asked === "end") isOver = true;
-  else {
-    parentPort?.postMessage(worst);
-    worst = { commit_most_ms: 0, late_most_ms: 0 };
-  }
-});
-
 await client.connect();
 await client.query("create table if not exists public.witness (at timestamptz not null)");
-parentPort?.postMessage("ready");
-while (!isOver) {
+while (Atomics.load(seen, board.isOver) === 0) {
   const slept = performance.now();
   await sleep(EVERY_MS);
-  const late = performance.now() - slept - EVERY_MS;
   const began = performance.now();
+  note(board.lateMostUs, began - slept - EVERY_MS);
   await client.query("insert into public.witness values (now())");
-  const took = performance.now() - began;
-  worst = {
-    commit_most_ms: Math.max(worst.commit_most_ms, took),
-    late_most_ms: Math.max(worst.late_most_ms, late),
-  };
+  note(board.commitMostUs, performance.now() - began);
+  Atomics.add(seen, board.commits, 1);
 }
 await client.end();
-parentPort?.close();
