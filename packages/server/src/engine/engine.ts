@@ -367,7 +367,6 @@ const pinnedPlans = {
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_mergejoin: "off",
-  jit: "off",
 };
 
 /** How the engine opens a connection of a batcher. */

@@ -18,7 +18,8 @@ import { AgentStatuses } from "../../src/engine/services/agent-statuses.ts";
 import { FleetSweeps } from "../../src/engine/services/sweeps-fleet.ts";
 import { QuotaWatch } from "../../src/engine/services/quota-watch.ts";
 import type { NewRun } from "../../src/domain/submission.ts";
-import { fromTypeId } from "../../src/std/ids.ts";
+import { fromTypeId, nilUuid } from "../../src/std/ids.ts";
+import { dueApprovals, nextApprovalDueAt } from "../../src/store/house/due-approvals.ts";
 import type { Claimed } from "../engine/duo.ts";
 import { ok } from "../engine/duo.ts";
 import { newRunOf, origin } from "../engine/fixtures.ts";
@@ -59,11 +60,14 @@ beforeAll(async () => {
     await sweeps.recoveries();
     await sweeps.strays();
     await sweeps.scans();
+    await house.within([], nextApprovalDueAt);
+    await house.within([], (runner) => dueApprovals(runner, fromTheBeginning, 0, 10));
     await Promise.all([statuses.settled(), quota.settled()]);
     await statuses.stop();
   });
 });
 
+const fromTheBeginning = { at: "1970-01-01T00:00:00Z", id: nilUuid };
 const limit = { limit: 1_000_000, window: "day" } as const;
 const allowances: readonly wire.AllowanceInput[] = [
   { scope: "project", metric: "tokens", mode: "kill", ...limit, limit: 100 },
@@ -229,6 +233,9 @@ const sweeps: Readonly<Record<string, readonly string[]>> = {
   // The first of the index, and no more.
   next_recovery: ["exhaustion by exhaustion_recovery ()"],
   settled_probes: ["exhaustion by exhaustion_probe ()", "attempt by attempt_pkey (number, run_id)"],
+  // No run is read but those of the questions.
+  next_approval_due: ["run by run_pkey (id)"],
+  due_approvals: ["run by run_pkey (id)"],
   doubtful_agents: [
     agentByName,
     "exhaustion by exhaustion_pkey (account, project_id)",

@@ -10,10 +10,14 @@ import { statement } from "../db.ts";
 /** A pending question whose instant has come. */
 export type DueApproval = { id: string; project_id: string; run_id: string; due_at: number };
 
+// The run of each by itself: with statistics from when there were few runs, a join reads them all.
+const ofLiveRun = `cross join lateral (select 1 from signalbox.run r
+     where r.id = a.run_id and r.cancel_requested_at is null limit 1) r`;
+
 const due = statement(
   "due_approvals",
   `select a.id, a.project_id, a.run_id, a.due_at from signalbox.approval a
-   join signalbox.run r on r.id = a.run_id and r.cancel_requested_at is null
+   ${ofLiveRun}
    where a.due_at is not null and (a.due_at, a.id) > ($1::timestamptz, $2::uuid)
      and a.due_at <= statement_timestamp() + make_interval(secs => $3::double precision / 1000)
    order by a.due_at, a.id limit $4`,
@@ -31,8 +35,7 @@ export async function dueApprovals(
 
 const next = statement(
   "next_approval_due",
-  `select a.due_at from signalbox.approval a
-   join signalbox.run r on r.id = a.run_id and r.cancel_requested_at is null
+  `select a.due_at from signalbox.approval a ${ofLiveRun}
    where a.due_at is not null order by a.due_at, a.id limit 1`,
 );
 

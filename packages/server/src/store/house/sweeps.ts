@@ -144,6 +144,7 @@ export async function cleanFlushes(runner: Runner): Promise<void> {
   await runner.query(clean);
 }
 
+// By project, and only of those that are stopped: a join in the order of ids reads all runs.
 const liveInStopped = statement(
   "live_in_stopped",
   `select r.id, r.project_id, r.attempt_id, r.fencing_token,
@@ -151,8 +152,9 @@ const liveInStopped = statement(
        when e.stop_cancels then e.stop_reason end as cancel_reason
    from signalbox.everything e join signalbox.project p on e.id = 1
      and least(p.stopped_at, e.stopped_at) < clock_timestamp() - interval '2 seconds'
-   join signalbox.run r on r.project_id = p.id and r.due_at is not null
-     and r.lease_expires_at is not null
+   cross join lateral (select r.* from signalbox.run r
+     where r.project_id = p.id and r.due_at is not null and r.lease_expires_at is not null
+     order by r.id limit $1) r
    order by r.id limit $1`,
 );
 
