@@ -44,7 +44,7 @@ export const projects: Campaign = {
   asked: "≥ 0.35 ×",
   reps: 5,
   quickReps: 1,
-  limitS: 900,
+  limitS: 200,
   figures: {
     ratio: speed("×", { least: 0.35 }),
     one_project: { ...speed("submits/s"), headline: true },

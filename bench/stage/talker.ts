@@ -53,17 +53,20 @@ export class Talker {
     }
   }
 
-  /** Says so many events a second, evenly. Returns how many. */
-  async talk(perSecond: number, seconds: number): Promise<number> {
+  /**
+   * Says what so many events a second come to in so many seconds, evenly and no faster; later where
+   * they are taken more slowly. Returns how many, and in how many seconds.
+   */
+  async talk(perSecond: number, seconds: number): Promise<{ said: number; seconds: number }> {
     const each = Math.max(1, Math.round((perSecond * EVERY_MS) / 1_000));
     const began = performance.now();
     let said = 0;
-    while (performance.now() - began < seconds * 1_000) {
+    while (said < perSecond * seconds) {
       await this.send(Array.from({ length: each }, () => this.#event()));
       said += each;
       await sleep(Math.max(0, began + (said / perSecond) * 1_000 - performance.now()));
     }
-    return said;
+    return { said, seconds: (performance.now() - began) / 1_000 };
   }
 
   async send(events: readonly EventSubmission[]): Promise<void> {

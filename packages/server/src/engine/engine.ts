@@ -100,7 +100,7 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
     // The first claim should wait neither for connections nor for plans.
     const [control, work] = [sessions.slice(0, 1), sessions.slice(1)];
     const opened = control.map((one) => one.runner());
-    const rehearsed = work.map((one) => rehearseFlush(one, flushContext(options)));
+    const rehearsed = work.map((one) => rehearseFlush(one, flushContext(options), parts.logger));
     const enrolled = rehearseEnrolment(parts, parts.context);
     const looked = checkIsolation(parts.reader, house);
     await allSettled([looked, doorbell.start(), enrolled, ...opened, ...rehearsed]);

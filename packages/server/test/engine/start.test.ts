@@ -1,9 +1,13 @@
 // A start: what an engine does before its first caller comes.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import pg from "pg";
+import { isRefusal } from "../../src/domain/refusal.ts";
+import type { RunningEngine } from "../../src/engine/engine.ts";
 import { startEngine } from "../../src/engine/engine.ts";
+import { fromTypeId } from "../../src/std/ids.ts";
 import type { FreshDatabase } from "../setup/database.ts";
 import { freshDatabase } from "../setup/database.ts";
+import { newRunOf, origin } from "./fixtures.ts";
 
 let database: FreshDatabase;
 let owner: pg.Client;
@@ -56,5 +60,28 @@ test("its sessions rehearse a claim and a submission, and nothing of it stays", 
     await expect.poll(() => sessions("work"), { timeout: 10_000 }).toEqual([idle, idle]);
   } finally {
     await engine.stop();
+  }
+});
+
+test("a table that somebody holds does not keep it from starting", async () => {
+  // As building an index does: reading goes on, writing waits.
+  await owner.query("begin");
+  await owner.query("lock table signalbox.run, signalbox.agent in share mode");
+  let engine: RunningEngine | null = null;
+  try {
+    engine = await startEngine({
+      connection: database.connection,
+      version: "0.0.0",
+      sweeps: false,
+    });
+    await owner.query("commit");
+    const project = await engine.createProject("held", origin);
+    if (isRefusal(project)) throw new Error(project.detail);
+    const id = fromTypeId("prj", project.id) as string;
+    const [submitted] = await engine.submit(id, [newRunOf({})], origin);
+    expect(submitted).toMatchObject({ created: true });
+  } finally {
+    await owner.query("rollback");
+    await engine?.stop();
   }
 });
